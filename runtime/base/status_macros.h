@@ -21,11 +21,9 @@
 namespace shoal {
 
 // `status` with "context: " before its message; OK stays OK. Payloads are kept.
-inline absl::Status Annotate(const absl::Status& status,
-                             absl::string_view context) {
+inline absl::Status Annotate(const absl::Status& status, absl::string_view context) {
   if (status.ok()) return status;
-  absl::Status annotated(status.code(),
-                         absl::StrCat(context, ": ", status.message()));
+  absl::Status annotated(status.code(), absl::StrCat(context, ": ", status.message()));
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
     annotated.SetPayload(url, payload);
   });
@@ -34,12 +32,11 @@ inline absl::Status Annotate(const absl::Status& status,
 
 }  // namespace shoal
 
-#define RETURN_IF_ERROR(expression)                                      \
-  do {                                                                   \
-    if (absl::Status shoal_status = (expression);                        \
-        ABSL_PREDICT_FALSE(!shoal_status.ok())) {                        \
-      return shoal_status;                                               \
-    }                                                                    \
+#define RETURN_IF_ERROR(expression)                                                         \
+  do {                                                                                      \
+    if (absl::Status shoal_status = (expression); ABSL_PREDICT_FALSE(!shoal_status.ok())) { \
+      return shoal_status;                                                                  \
+    }                                                                                       \
   } while (false)
 
 #define SHOAL_CONCAT_INNER_(a, b) a##b
@@ -52,11 +49,11 @@ inline absl::Status Annotate(const absl::Status& status,
 #define SHOAL_UNWRAP_PASTE_(prefix, ...) prefix##__VA_ARGS__
 #define SHOAL_DROP_SHOAL_UNWRAP_ARGS_
 
-#define SHOAL_ASSIGN_OR_RETURN_(statusor, lhs, expression)               \
-  auto statusor = (expression);                                          \
-  if (ABSL_PREDICT_FALSE(!statusor.ok())) {                              \
-    return std::move(statusor).status();                                 \
-  }                                                                      \
+#define SHOAL_ASSIGN_OR_RETURN_(statusor, lhs, expression) \
+  auto statusor = (expression);                            \
+  if (ABSL_PREDICT_FALSE(!statusor.ok())) {                \
+    return std::move(statusor).status();                   \
+  }                                                        \
   SHOAL_UNWRAP_(lhs) = *std::move(statusor)
 
 #define ASSIGN_OR_RETURN(lhs, expression) \

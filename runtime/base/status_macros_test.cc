@@ -1,11 +1,11 @@
 #include "runtime/base/status_macros.h"
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
-
-#include <gtest/gtest.h>
 
 namespace shoal {
 namespace {
@@ -54,9 +54,7 @@ TEST(StatusMacros, AssignOrReturnMovesTheValue) {
 }
 
 TEST(StatusMacros, AssignOrReturnTakesParenthesesForACommaOnTheLeft) {
-  auto make = []() -> absl::StatusOr<std::map<int, int>> {
-    return std::map<int, int>{{1, 2}};
-  };
+  auto make = []() -> absl::StatusOr<std::map<int, int>> { return std::map<int, int>{{1, 2}}; };
   auto size = [&]() -> absl::StatusOr<size_t> {
     ASSIGN_OR_RETURN((const std::map<int, int> m), make());
     return m.size();

@@ -1,0 +1,65 @@
+#include "runtime/base/crc32c.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace shoal {
+namespace {
+
+std::string RandomBytes(size_t size) {
+  std::mt19937 random(17);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+TEST(Crc32c, MatchesRfc3720) {
+  std::string ascending(32, '\0'), descending(32, '\0');
+  for (int i = 0; i < 32; ++i) {
+    ascending[i] = static_cast<char>(i);
+    descending[i] = static_cast<char>(31 - i);
+  }
+  EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8a9136aau);
+  EXPECT_EQ(Crc32c(std::string(32, '\xff')), 0x62a8ab43u);
+  EXPECT_EQ(Crc32c(ascending), 0x46dd794eu);
+  EXPECT_EQ(Crc32c(descending), 0x113fdb5cu);
+  EXPECT_EQ(Crc32c("123456789"), 0xe3069283u);
+  EXPECT_EQ(Crc32c(""), 0u);
+}
+
+TEST(Crc32c, PortableAndHardwareAgreeAtEverySizeAndOffset) {
+  if (!internal::HaveCrc32cInstruction()) GTEST_SKIP() << "this CPU has no crc32 instruction";
+  const std::string bytes = RandomBytes(97);
+  for (size_t offset = 0; offset < 9; ++offset) {
+    for (size_t size = 0; offset + size <= bytes.size(); ++size) {
+      const char* p = bytes.data() + offset;
+      ASSERT_EQ(internal::ExtendCrc32cPortable(7, p, size),
+                internal::ExtendCrc32cHardware(7, p, size))
+          << "offset " << offset << " size " << size;
+    }
+  }
+}
+
+TEST(Crc32c, ExtendContinues) {
+  const std::string bytes = RandomBytes(61);
+  const uint32_t whole = Crc32c(bytes);
+  for (size_t split = 0; split <= bytes.size(); ++split) {
+    const uint32_t head = Crc32c(bytes.data(), split);
+    EXPECT_EQ(ExtendCrc32c(head, bytes.data() + split, bytes.size() - split), whole);
+  }
+}
+
+TEST(Crc32c, SeesEveryFlippedBit) {
+  std::string bytes = RandomBytes(41);
+  const uint32_t whole = Crc32c(bytes);
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    EXPECT_NE(Crc32c(bytes), whole) << "bit " << bit;
+    bytes[bit / 8] ^= 1 << (bit % 8);
+  }
+}
+
+}  // namespace
+}  // namespace shoal
