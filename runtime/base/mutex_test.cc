@@ -27,16 +27,21 @@ TEST(Mutex, ExcludesOtherThreads) {
 
 TEST(Mutex, TryLockFailsWhileAnotherThreadHoldsIt) {
   Mutex mu;
-  mu.Lock();
-  bool got = true;
-  std::thread([&] {
-    got = mu.TryLock();
-    if (got) mu.Unlock();
-  }).join();
-  mu.Unlock();
-  EXPECT_FALSE(got);
-  ASSERT_TRUE(mu.TryLock());
-  mu.Unlock();
+  const auto try_elsewhere = [&mu] {
+    bool got = false;
+    std::thread([&] {
+      if (mu.TryLock()) {
+        got = true;
+        mu.Unlock();
+      }
+    }).join();
+    return got;
+  };
+  {
+    MutexLock lock(&mu);
+    EXPECT_FALSE(try_elsewhere());
+  }
+  EXPECT_TRUE(try_elsewhere());
 }
 
 TEST(CondVar, WakesAWaiter) {
