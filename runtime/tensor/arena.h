@@ -10,17 +10,18 @@
 
 namespace shoal {
 
-// Bump allocator for one pass's activations.  The same requests in the same order get the same addresses in every
-// pass (CUDA graphs need that).  Blocks are 64-byte aligned and NOT zeroed.  Grows by whole chunks when a pass needs
-// more than any before it; never gives memory back before it dies.
-// Thread-compatible: one engine thread owns it.
+// Bump allocator for one pass's activations.  The same requests in the same order get the same
+// addresses in every pass (CUDA graphs need that).  Blocks are 64-byte aligned and NOT zeroed.
+// Grows by whole chunks when a pass needs more than any before it; never gives memory back before
+// it dies. Thread-compatible: one engine thread owns it.
 class Arena {
  public:
   // Where chunks come from; a device supplies its own memory.
   class Source {
    public:
     virtual ~Source() = default;
-    virtual std::byte* AllocateChunk(size_t bytes) = 0;  // 64-byte aligned; dies (CHECK) when out of memory
+    virtual std::byte* AllocateChunk(
+        size_t bytes) = 0;  // 64-byte aligned; dies (CHECK) when out of memory
     virtual void FreeChunk(std::byte* p, size_t bytes) = 0;
   };
 

@@ -35,8 +35,8 @@ struct BF16 {
   friend bool operator==(BF16, BF16) = default;
 };
 
-// OCP 8-bit float, 4 exponent bits of bias 7, 3 mantissa bits, no infinity; 0x7f and 0xff are NaN; the largest
-// value is 448.  Every value is exact in bf16.
+// OCP 8-bit float, 4 exponent bits of bias 7, 3 mantissa bits, no infinity; 0x7f and 0xff are NaN;
+// the largest value is 448.  Every value is exact in bf16.
 struct F8E4M3 {
   uint8_t bits = 0;
 

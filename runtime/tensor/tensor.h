@@ -11,8 +11,8 @@
 
 namespace shoal {
 
-// A view of device memory: [rows, heads, cols], the last axis contiguous.  Cheap to copy, owns nothing.
-// A matrix has heads == 1.  Zero rows is an ordinary value.
+// A view of device memory: [rows, heads, cols], the last axis contiguous.  Cheap to copy, owns
+// nothing. A matrix has heads == 1.  Zero rows is an ordinary value.
 struct Tensor {
   std::byte* data = nullptr;
   DType dtype = DType::kF32;
@@ -63,12 +63,12 @@ struct Tensor {
   std::string ShapeString() const;  // "[3, 4, 128] BF16", for error messages
 };
 
-// A weight matrix as the device holds it: w[out, in], with one float32 scale per 128 x 128 block when it is FP8
-// (w = data * scale of its block; DeepSeek-V3 README_WEIGHTS.md).  `data` is in the device's own layout: only the
-// Ops of the device that made it may look inside.
+// A weight matrix as the device holds it: w[out, in], with one float32 scale per 128 x 128 block
+// when it is FP8 (w = data * scale of its block; DeepSeek-V3 README_WEIGHTS.md).  `data` is in the
+// device's own layout: only the Ops of the device that made it may look inside.
 struct Weight {
-  Tensor data;             // logical shape [out, in]
-  Tensor scale;            // [ceil(out/128), ceil(in/128)] F32; empty unless FP8
+  Tensor data;   // logical shape [out, in]
+  Tensor scale;  // [ceil(out/128), ceil(in/128)] F32; empty unless FP8
   int64_t out() const { return data.rows; }
   int64_t in() const { return data.cols; }
 };
