@@ -13,11 +13,15 @@ def _nvcc_arguments(ctx, context, src, obj, dep):
     args.add_all(["-ccbin", "/usr/bin/g++-12", "-std=c++20", "-O3", "-lineinfo"])
     args.add_all(["-Xcompiler", "-fPIC,-Wall,-Wextra,-Werror,-ffp-contract=off"])
     args.add_all(["--expt-relaxed-constexpr", "--expt-extended-lambda", "-Werror", "all-warnings"])
+
+    # nvcc takes the assignment of a [[nodiscard]] absl::Status for a discard.
+    args.add_all(["-diag-suppress", "2810"])
     for arch in ctx.attr.archs:
         number = arch[len("sm_"):]
         args.add("-gencode=arch=compute_%s,code=%s" % (number, arch))
     args.add_all(ctx.attr.copts)
     args.add_all(context.defines, before_each = "-D")
+    args.add_all([".", ctx.bin_dir.path], before_each = "-I")
     args.add_all(context.quote_includes, before_each = "-I")
     args.add_all(context.includes, before_each = "-I")
     args.add_all(context.system_includes, before_each = "-isystem")
@@ -70,6 +74,8 @@ def cuda_library(name, srcs, hdrs = [], deps = [], archs = ["sm_90a"], copts = [
         name = name,
         srcs = [name + "_objects"],
         hdrs = hdrs,
+        # One CUDA runtime in a program: it is linked once, at the end.
+        linkstatic = True,
         tags = tags,
         target_compatible_with = _COMPATIBLE,
         visibility = visibility,
@@ -82,4 +88,10 @@ def cuda_binary(name, **kwargs):
 
 def cuda_test(name, tags = [], **kwargs):
     """A cc_test over cuda_library targets; it owns the GPU while it runs."""
-    native.cc_test(name = name, tags = tags + ["gpu", "exclusive"], target_compatible_with = _COMPATIBLE, **kwargs)
+    native.cc_test(
+        name = name,
+        linkstatic = True,
+        tags = tags + ["gpu", "exclusive"],
+        target_compatible_with = _COMPATIBLE,
+        **kwargs
+    )

@@ -15,6 +15,7 @@ cc_library(
     name = "cudart_static",
     srcs = {cudart},
     linkopts = ["-ldl", "-lrt", "-lpthread"],
+    linkstatic = True,
     target_compatible_with = {compatible},
     deps = [":headers"],
 )
