@@ -66,7 +66,7 @@ def cuda_library(name, srcs, hdrs = [], deps = [], archs = ["sm_90a"], copts = [
         hdrs = hdrs,
         archs = archs,
         copts = copts,
-        tags = tags,
+        tags = tags + ["manual"],
         target_compatible_with = _COMPATIBLE,
         deps = deps,
     )
