@@ -11,18 +11,20 @@ namespace shoal {
 
 // What one rank says before a pass.  Fixed size on the wire, little endian.
 struct Vote {
-  uint32_t rows = 0;             // rows it will bring; 0 is the empty batch
-  uint32_t pending = 0;          // sequences that will want a pass after this one; the group sleeps when all say 0, 0
+  uint32_t rows = 0;  // rows it will bring; 0 is the empty batch
+  uint32_t pending =
+      0;  // sequences that will want a pass after this one; the group sleeps when all say 0, 0
   uint32_t placement_version = 0;
   uint32_t draining = 0;
   friend bool operator==(const Vote&, const Vote&) = default;
 };
 
-// The host-side agreement of a group: one tiny all-gather per engine step, never over NCCL.  Rounds are numbered
-// from 0; a peer's vote for the next round is what wakes a sleeping rank, so idle-to-busy needs no other message
-// and has no race: a vote is never lost, only early.
+// The host-side agreement of a group: one tiny all-gather per engine step, never over NCCL.  Rounds
+// are numbered from 0; a peer's vote for the next round is what wakes a sleeping rank, so
+// idle-to-busy needs no other message and has no race: a vote is never lost, only early.
 //
-// Exchange() and Sleep() belong to the engine thread; the rest may be called from any thread.  Errors are sticky.
+// Exchange() and Sleep() belong to the engine thread; the rest may be called from any thread.
+// Errors are sticky.
 class Agreement {
  public:
   virtual ~Agreement() = default;
@@ -33,8 +35,8 @@ class Agreement {
   // UNAVAILABLE names the rank that was lost or stayed silent past the group's step deadline.
   virtual absl::StatusOr<std::vector<Vote>> Exchange(const Vote& mine) = 0;
 
-  // Blocks, burning nothing, until a peer has voted for the next round, Wake() was called since the last Sleep()
-  // returned, or the group failed (its status is returned).
+  // Blocks, burning nothing, until a peer has voted for the next round, Wake() was called since the
+  // last Sleep() returned, or the group failed (its status is returned).
   virtual absl::Status Sleep() = 0;
   virtual void Wake() = 0;
 
