@@ -26,23 +26,25 @@ struct GroupSnapshot {
   std::vector<RankLoad> ranks;
 };
 
-// Hears what comes from the ranks.  Called from the backend's threads; must not block; calls for one rank are serial.
+// Hears what comes from the ranks.  Called from the backend's threads; must not block; calls for
+// one rank are serial.
 class BackendListener {
  public:
   virtual ~BackendListener() = default;
   virtual void OnTokens(int32_t rank, const v1::Tokens& tokens) = 0;
-  // The rank's data stream broke or its epoch ended: every generation on it is gone, for the reason given.
+  // The rank's data stream broke or its epoch ended: every generation on it is gone, for the reason
+  // given.
   virtual void OnRankLost(int32_t rank, const absl::Status& why) = 0;
 };
 
-// The group of workers as the sessions see it: the seam between the conversation (frontdoor, session) and the
-// cluster (membership, streams).  Any thread.
+// The group of workers as the sessions see it: the seam between the conversation (frontdoor,
+// session) and the cluster (membership, streams).  Any thread.
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual GroupSnapshot Snapshot() const = 0;
-  // Hands the generation to `rank` of the current epoch; every later word on it reaches the listener.
-  // UNAVAILABLE when the rank is not serving.
+  // Hands the generation to `rank` of the current epoch; every later word on it reaches the
+  // listener. UNAVAILABLE when the rank is not serving.
   virtual absl::Status Submit(int32_t rank, const v1::Submit& submit) = 0;
   virtual void Cancel(int32_t rank, absl::string_view generation, uint32_t attempt) = 0;
 };

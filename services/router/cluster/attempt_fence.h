@@ -1,7 +1,7 @@
 // Which generations this router has on which rank: the fence of rule R4.
 
-#ifndef SHOAL_SERVICES_ROUTER_CLUSTER_GENERATION_TABLE_H_
-#define SHOAL_SERVICES_ROUTER_CLUSTER_GENERATION_TABLE_H_
+#ifndef SHOAL_SERVICES_ROUTER_CLUSTER_ATTEMPT_FENCE_H_
+#define SHOAL_SERVICES_ROUTER_CLUSTER_ATTEMPT_FENCE_H_
 
 #include <cstdint>
 #include <string>
@@ -13,7 +13,7 @@
 namespace shoal {
 
 // One data stream's generations. Pure bookkeeping; one thread at a time.
-class GenerationTable {
+class AttemptFence {
  public:
   // `position`: of the first token that will come. A newer attempt takes the place of an older one.
   void Add(absl::string_view generation, uint32_t attempt, int64_t position);
@@ -40,4 +40,4 @@ class GenerationTable {
 
 }  // namespace shoal
 
-#endif  // SHOAL_SERVICES_ROUTER_CLUSTER_GENERATION_TABLE_H_
+#endif  // SHOAL_SERVICES_ROUTER_CLUSTER_ATTEMPT_FENCE_H_

@@ -1,17 +1,17 @@
-#include "services/router/cluster/generation_table.h"
+#include "services/router/cluster/attempt_fence.h"
 
 namespace shoal {
 
-void GenerationTable::Add(absl::string_view generation, uint32_t attempt, int64_t position) {
+void AttemptFence::Add(absl::string_view generation, uint32_t attempt, int64_t position) {
   current_[generation] = {attempt, position};
 }
 
-void GenerationTable::Remove(absl::string_view generation, uint32_t attempt) {
+void AttemptFence::Remove(absl::string_view generation, uint32_t attempt) {
   const auto it = current_.find(generation);
   if (it != current_.end() && it->second.attempt == attempt) current_.erase(it);
 }
 
-GenerationTable::Verdict GenerationTable::Accept(const v1::GenerationTokens& tokens) {
+AttemptFence::Verdict AttemptFence::Accept(const v1::GenerationTokens& tokens) {
   const auto it = current_.find(tokens.generation());
   if (it == current_.end() || it->second.attempt != tokens.attempt()) return Verdict::kUnknown;
   if (tokens.ids_size() > 0 && tokens.position() != it->second.position) return Verdict::kRepeated;

@@ -1,0 +1,141 @@
+#include "services/router/served_model.h"
+
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include "runtime/base/status_macros.h"
+
+namespace shoal {
+namespace {
+
+struct GenerationDefaults {
+  SamplingOptions sampling;
+  std::vector<TokenId> end_tokens;
+};
+
+// Fields that say nothing to us, each with the reason in the name of the other side.
+constexpr absl::string_view kIgnored[] = {
+    "_from_model_config",    // provenance
+    "transformers_version",  // provenance
+    "do_sample",             // read below only as "greedy" when false
+    "bos_token_id",          // the chat template writes it
+    "pad_token_id",          // nothing is padded
+};
+
+absl::StatusOr<GenerationDefaults> ParseGenerationConfig(const std::string& file,
+                                                         const std::string& text) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": not a JSON object"));
+  }
+  GenerationDefaults out;
+  out.sampling.temperature = 1;
+  bool greedy = false;
+  for (const auto& [key, value] : json.items()) {
+    if (key == "temperature" && value.is_number()) {
+      out.sampling.temperature = value.get<float>();
+    } else if (key == "top_p" && value.is_number()) {
+      out.sampling.top_p = value.get<float>();
+    } else if (key == "top_k" && value.is_number_integer()) {
+      out.sampling.top_k = value.get<int32_t>();
+    } else if (key == "eos_token_id" && value.is_number_integer()) {
+      out.end_tokens = {value.get<TokenId>()};
+    } else if (key == "eos_token_id" && value.is_array() &&
+               absl::c_all_of(value, [](const auto& id) { return id.is_number_integer(); })) {
+      out.end_tokens = value.get<std::vector<TokenId>>();
+    } else if (key == "do_sample" && value.is_boolean()) {
+      greedy = !value.get<bool>();
+    } else if (!absl::c_linear_search(kIgnored, key)) {
+      return absl::InvalidArgumentError(absl::StrCat(file, ": ", key, ": unknown field, or ",
+                                                     value.type_name(),
+                                                     " where another type is expected"));
+    }
+  }
+  if (greedy) out.sampling.temperature = 0;
+  RETURN_IF_ERROR(Annotate(Validate(out.sampling), file));
+  return out;
+}
+
+absl::StatusOr<GenerationDefaults> ReadGenerationConfig(const std::string& folder) {
+  const std::string path = absl::StrCat(folder, "/generation_config.json");
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return ParseGenerationConfig(path, text.str());
+}
+
+absl::Status CheckAgreement(const ServedModel& model, const std::string& folder) {
+  const auto vocab = static_cast<size_t>(model.config.vocab);
+  if (model.text.tokenizer->vocab_size() > vocab) {
+    return absl::InvalidArgumentError(absl::StrCat(folder, ": tokenizer.json has ",
+                                                   model.text.tokenizer->vocab_size(),
+                                                   " ids, config.json vocab_size is ", vocab));
+  }
+  for (const TokenId id : model.end_tokens) {
+    if (id >= 0 && id < model.config.vocab) continue;
+    return absl::InvalidArgumentError(absl::StrCat(folder,
+                                                   ": generation_config.json eos_token_id is ", id,
+                                                   ", config.json vocab_size is ", vocab));
+  }
+  if (!absl::c_linear_search(model.end_tokens, model.text.eos)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, ": tokenizer_config.json eos_token is id ", model.text.eos,
+                     ", generation_config.json eos_token_id is ",
+                     model.end_tokens.empty() ? -1 : model.end_tokens.front()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+v1::Model ServedModel::Describe(const std::string& weight_digest,
+                                const std::string& numerics_id) const {
+  v1::Model out;
+  out.set_name(name);
+  out.set_architecture(config.model_type);
+  out.set_max_positions(config.max_positions);
+  out.set_vocab_size(config.vocab);
+  out.set_weight_format(config.fp8 ? "FP8_E4M3_128x128" : "BF16");
+  out.set_weight_digest(weight_digest);
+  out.set_config_digest(config.Digest());
+  out.set_tokenizer_digest(text.tokenizer->digest());
+  out.set_numerics_id(numerics_id);
+  out.set_chat_format(std::string(text.chat_template.name()));
+  auto* sampling = out.mutable_default_sampling();
+  sampling->set_temperature(default_sampling.temperature);
+  sampling->set_top_p(default_sampling.top_p);
+  sampling->set_top_k(default_sampling.top_k);
+  sampling->set_min_p(default_sampling.min_p);
+  auto* published = out.mutable_limits();
+  published->set_max_prompt_bytes(limits.max_prompt_bytes);
+  published->set_max_messages(limits.max_messages);
+  published->set_max_output_tokens(limits.max_output_tokens);
+  published->set_max_stop_token_ids(limits.max_stop_token_ids);
+  return out;
+}
+
+absl::StatusOr<ServedModel> LoadServedModel(const std::string& folder, const std::string& name,
+                                            const ServingLimits& limits) {
+  ASSIGN_OR_RETURN(DeepSeekConfig config, ReadDeepSeekConfig(folder));
+  ASSIGN_OR_RETURN(TextModel text, LoadTextModel(folder));
+  ASSIGN_OR_RETURN(GenerationDefaults defaults, ReadGenerationConfig(folder));
+  ServedModel model{.name = name,
+                    .text = std::move(text),
+                    .config = std::move(config),
+                    .default_sampling = defaults.sampling,
+                    .end_tokens = std::move(defaults.end_tokens),
+                    .limits = limits};
+  RETURN_IF_ERROR(CheckAgreement(model, folder));
+  if (model.limits.max_output_tokens == 0) {
+    model.limits.max_output_tokens = model.config.max_positions;
+  }
+  return model;
+}
+
+}  // namespace shoal
