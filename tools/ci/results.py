@@ -85,7 +85,8 @@ def _count_event(event, part):
     if aborted is not None:
         if aborted.get('reason') == 'SKIPPED':
             return Counts(skipped=[(label, 'not for this machine (no CUDA toolkit)')])
-        return Counts(failed=[(label, _first_line(aborted.get('description')))])
+        reason = aborted.get('description') or aborted.get('reason')
+        return Counts(failed=[(label, f'{_first_line(reason)} (part {part})')])
     if not event.get('completed', {}).get('success', False):
         return Counts(failed=[(label, f'did not build (part {part})')])
     return Counts()

@@ -98,8 +98,8 @@ class ResultsTest(unittest.TestCase):
 
     def test_a_target_that_cannot_be_analyzed_fails(self):
         self.events({'id': {'targetCompleted': {'label': '//a:b'}},
-                     'aborted': {'reason': 'ANALYSIS_FAILURE', 'description': 'cycle'}}, FINISHED)
-        self.assertEqual(self.count().failed, [('//a:b', 'cycle')])
+                     'aborted': {'reason': 'ANALYSIS_FAILURE'}}, FINISHED)
+        self.assertEqual(self.count().failed, [('//a:b', 'ANALYSIS_FAILURE (part test)')])
 
     def test_a_run_that_was_cut_off_fails(self):
         self.events(completed('//a:b', True))
