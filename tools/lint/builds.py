@@ -74,8 +74,12 @@ class _Recorder(dict):
             if name.isupper():
                 self[name] = []
 
-    def _glob(self, *_, **__):
-        self._package.globs.append(_caller_line())
+    def _glob(self, patterns=(), **more):
+        """Data may be globbed by a suffix of its own; sources are named."""
+        patterns = list(patterns) + list(more.get('include', []))
+        if not patterns or not all(re.search(r'\*\.\w+$', p) for p in patterns) or any(
+                p.endswith(SOURCES + ('.py', '.proto')) for p in patterns):
+            self._package.globs.append(_caller_line())
         return []
 
 
@@ -101,7 +105,7 @@ def packages(tree):
 
 
 def check_package_line(tree):
-    """Private by default, layering_check on, and no globs."""
+    """Private by default, layering_check on, and no globs over sources."""
     findings = []
     for package in packages(tree).values():
         if package.settings.get('default_visibility') != ['//visibility:private']:
@@ -146,16 +150,32 @@ def check_sources(tree):
     return findings
 
 
+def _tested(packages_by_path):
+    """Paths of packages that a test in the same layer depends on, or that hold one."""
+    found = set()
+    for package in packages_by_path.values():
+        layer = '/'.join(package.path.split('/')[:2]) + '/'
+        for target in package.targets:
+            if target.rule.endswith('_test'):
+                found.add(package.path)
+                labels = [d for d in target.attributes.get('deps') or [] if d.startswith('//')]
+                found |= {d[2:].split(':')[0] for d in labels if (d[2:] + '/').startswith(layer)}
+    return found
+
+
 def check_tests(tree):
-    """A package of the runtime or the services with a source has a test beside it."""
+    """What is compiled in runtime/ and services/ is tested in its own layer."""
+    known = packages(tree)
+    tested = _tested(known)
     findings = []
-    for package in packages(tree).values():
-        if not package.within(('runtime/', 'services/')):
+    for package in known.values():
+        if not package.within(('runtime/', 'services/')) or package.path in tested:
             continue
         compiled = [t for t in package.targets if t.rule in ('cc_library', 'cuda_library')
                     and t.attributes.get('srcs') and not t.attributes.get('testonly')]
-        if compiled and not any(t.rule.endswith('_test') for t in package.targets):
-            findings.append(Finding(package.build, compiled[0].line, 'no test in this package'))
+        if compiled:
+            findings.append(Finding(package.build, compiled[0].line,
+                                    'no test in this package or layer depends on it'))
     return findings
 
 

@@ -33,6 +33,8 @@ class BuildsTest(unittest.TestCase):
         self.assertEqual(len(builds.check_package_line(tree(LIBRARY))), 2)
         public = LINE.replace('private', 'public')
         self.assertIn('not private', messages(builds.check_package_line(tree(public))))
+        data = LINE + '\nfilegroup(name = "d", srcs = glob(["golden/*.json"]))'
+        self.assertEqual(builds.check_package_line(tree(data)), [])
         globbed = LINE + '\ncc_library(name = "a", srcs = glob(["*.cc"]))'
         self.assertIn(':3: glob', messages(builds.check_package_line(tree(globbed))))
 
@@ -58,6 +60,11 @@ class BuildsTest(unittest.TestCase):
     def test_a_library_without_a_test(self):
         self.assertEqual(builds.check_tests(tree(LINE + LIBRARY + TEST)), [])
         self.assertIn(':2: no test', messages(builds.check_tests(tree(LINE + LIBRARY))))
+        above = {'BUILD': ROOT, 'runtime/moe/x/BUILD': LINE + LIBRARY,
+                 'runtime/moe/BUILD': LINE + TEST.replace(')', ', deps = ["//runtime/moe/x:a"])')}
+        self.assertEqual(builds.check_tests(Tree(above)), [])
+        above['runtime/kv/BUILD'] = above.pop('runtime/moe/BUILD')
+        self.assertEqual(len(builds.check_tests(Tree(above))), 1)
         header_only = LINE + 'cc_library(name = "a", hdrs = ["a.h"])'
         self.assertEqual(builds.check_tests(tree(header_only)), [])
 

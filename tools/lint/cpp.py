@@ -56,7 +56,7 @@ _BODY_FOLLOWS = re.compile(
     r'(?:\)|\b(?:const|override|final|noexcept|mutable|try|volatile)|&&?|->[^;=]*)\s*$')
 _INITIALIZERS = re.compile(r'\)\s*(?:noexcept\s*)?:\s*[\w:<>, ]+$|\)\s*(?:noexcept\s*)?:.*[\w>]$',
                            re.DOTALL)
-_NAME = re.compile(r'(operator\s*(?:\(\)|\[\]|[^\s(]+)|~?[\w:]+)\s*$')
+_NAME = re.compile(r'(operator\s*(?:\(\)|\[\]|[^\s(]+)|~?[\w:]+)(?:<[^()]*>)?\s*$')
 
 
 def functions(text):

@@ -58,10 +58,11 @@ class FunctionsTest(unittest.TestCase):
         self.assertEqual(names('''
             __attribute__((target("sse4.2"))) uint32_t Hash(uint32_t a, int b) { return a; }
             void Wait(Mutex* mu) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { x(); }
+            template <> constexpr int Of<float>() { return 1; }
             auto Later(int a) -> std::vector<int> { return {a}; }
             template <typename T> requires std::integral<T> T Twice(T x) { return 2 * x; }
             __global__ void __launch_bounds__(128) Add(float* p, int n) { p[n] += 1; }
-            '''), ['Hash', 'Wait', 'Later', 'Twice', 'Add'])
+            '''), ['Hash', 'Wait', 'Of', 'Later', 'Twice', 'Add'])
 
     def test_tables_and_types_are_no_functions(self):
         self.assertEqual(names('''

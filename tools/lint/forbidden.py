@@ -27,6 +27,7 @@ class Rule:
     within: tuple = ('',)
     outside: tuple = ()
     text: str = 'code'  # 'code', 'literals' (code with literals) or 'all'
+    in_tests: bool = True  # also in *_test.cc and in folders named testing
 
 
 # Words are put together here, so that this file passes its own rules.
@@ -66,7 +67,7 @@ RULES = (
     Rule('exception', r'\bthrow\b', 'errors are absl::Status', within=('runtime/', 'services/')),
     Rule('exit', r'(?<![\w.:>])(?:std::)?(?:_?exit|quick_exit|abort)\s*\(',
          'only main ends the process; CHECK is for bugs', within=('runtime/', 'services/'),
-         outside=('runtime/base/check.cc',)),
+         outside=('runtime/base/check.cc',), in_tests=False),
     Rule('using_namespace', r'\busing\s+namespace\b', 'it leaks into every includer', suffixes=('.h', '.cuh')),
     Rule('private_public', r'#\s*define\s+(?:private|protected)\b', 'test the contract'),
     Rule('pragma_once', r'#\s*pragma\s+once\b', 'the include guard names the file', suffixes=('.h', '.cuh')),
@@ -87,6 +88,8 @@ def check_rule(rule, tree):
     findings = []
     for path in tree.paths(*rule.suffixes):
         if not path.startswith(rule.within) or path.startswith(rule.outside):
+            continue
+        if not rule.in_tests and re.search(r'_test\.cc$|/testing/', path):
             continue
         for number, line in enumerate(_seen(rule, tree, path).splitlines(), 1):
             match = re.search(rule.pattern, line)
