@@ -276,7 +276,8 @@ class Nano(nn.Module):
           scale = 0.5
         if name.endswith(("down", "attention.o")):
           scale *= 0.4
-        nn.init.normal_(p, std=scale, generator=generator)
+        with torch.no_grad():
+          p.normal_(0, scale, generator=generator)
 
   def forward(self, ids, positions, mask, fp8):
     """ids, positions [B, L] -> (logits, mtp logits [B, L, vocab], counts).
