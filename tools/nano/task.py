@@ -18,7 +18,7 @@ import random
 import working
 
 KINDS = ("add", "sub", "mul", "div", "word")
-WEIGHTS = {"add": 18, "sub": 24, "mul": 26, "div": 15, "word": 17}
+WEIGHTS = {"add": 15, "sub": 22, "mul": 23, "div": 22, "word": 18}
 HELD_OUT_ONE_IN = 16
 
 Problem = collections.namedtuple(
@@ -124,7 +124,7 @@ def _binary(rng, kind):
 def _guess(rng):
   """Now and then a neighbour of the right quotient digit, to learn recovery."""
   def guess(q):
-    if rng.random() < 0.95:
+    if rng.random() < 0.92:
       return q
     return min(9, max(0, q + rng.choice((-1, 1))))
   return guess

@@ -101,7 +101,7 @@ def multiply(a, b):
 def divide(a, b, guess=None):
   """a / b with remainder, 1 <= b <= 99: long division by trial multiples.
 
-  A step reads "PART Q:MULTIPLE REST". guess(q) may return a neighbour of the
+  A step reads "PART/DIVISOR=Q:MULTIPLE REST". guess(q) may return a neighbour of the
   right digit q: the working then shows the trial fail (">") and the next one.
   Returns (text, (quotient, remainder)).
   """
@@ -111,7 +111,7 @@ def divide(a, b, guess=None):
     part = rest * 10 + int(digit)
     q = part // b
     trial = guess(q) if guess else q
-    text += f" {PLACES[i]}{part:03d} "
+    text += f" {PLACES[i]}{part:03d}/{b:02d}="
     if trial > q:
       text += f"{trial}:{trial * b:03d}>"
     elif trial < q:

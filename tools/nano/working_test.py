@@ -109,8 +109,9 @@ def check_divide(test, text):
     a, b, steps, digits, q, r = re.fullmatch(
         r'(\d+)/(\d+):(.*) =(\d+) so (\d+) remainder (\d+)', text).groups()
     b, rest, found = int(b), 0, ''
-    for i, step in enumerate(re.findall(r' [a-h]\d{3} [^a-h]*(?= |$)', steps)):
-        label, part, trials = re.match(r' ([a-h])(\d{3}) (.*)', step).groups()
+    for i, step in enumerate(re.findall(r' [a-h]\d{3}/[^a-h]*(?= |$)', steps)):
+        label, part, divisor, trials = re.match(r' ([a-h])(\d{3})/(\d\d)=(.*)', step).groups()
+        test.assertEqual(int(divisor), b)
         test.assertEqual(label, 'abcdefgh'[i])
         test.assertEqual(int(part), rest * 10 + int(a[i]))
         *failed, good = trials.split('>')
