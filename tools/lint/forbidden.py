@@ -72,6 +72,10 @@ RULES = (
     Rule('private_public', r'#\s*define\s+(?:private|protected)\b', 'test the contract'),
     Rule('pragma_once', r'#\s*pragma\s+once\b', 'the include guard names the file', suffixes=('.h', '.cuh')),
     Rule('bare_include', r'#\s*include\s*"[^/"]+"', 'includes are relative to the root', text='literals'),
+    Rule('libm', r'(?<![\w.>])(?:std::)?(?:exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|tan|tanh|erf|'
+         r'cbrt|hypot)f?\(', "the C library's last digit differs between machines; use our own",
+         within=('runtime/device/cpu/', 'runtime/model/', 'runtime/moe/', 'runtime/kv/',
+                 'runtime/sampling/'), in_tests=False),
     Rule('inexact_math', r'-ffast-math|-Ofast|-funsafe-math|-ffp-contract=(?:fast|on)|-fassociative-math',
          'results are bit for bit the same everywhere', suffixes=('BUILD', '.bzl', '.bazelrc'), text='all'),
 )

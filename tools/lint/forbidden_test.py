@@ -35,6 +35,8 @@ PLANTED = (
     ('private_public', 'runtime/a_test.cc', '#define private public'),
     ('pragma_once', 'runtime/a.h', '#pragma once'),
     ('bare_include', 'runtime/a.cc', '#include "a.h"'),
+    ('libm', 'runtime/device/cpu/a.cc', 'x = std::exp(y);'),
+    ('libm', 'runtime/sampling/a.h', 'x = logf(y);'),
     ('inexact_math', 'runtime/device/cpu/BUILD', 'copts = ["-ffast-math"]'),
 )
 
@@ -49,6 +51,9 @@ INNOCENT = (
     ('runtime/comm/nccl/a.cc', '#include <nccl.h>'),
     ('runtime/device/cpu/a.cc', '#if defined(__x86_64__)'),
     ('runtime/kv/fake_test.cc', 'std::abort();'),
+    ('runtime/device/cpu/a.cc', 'x = std::sqrt(y) + Exp(y) + v.exp(y);'),
+    ('runtime/device/reference/a.cc', 'x = std::exp(y);'),
+    ('runtime/model/testing/naive.cc', 'x = std::pow(y, 2);'),
     ('runtime/base/mutex.h', 'std::mutex mu_;'),
     ('runtime/engine/a.cc', 'absl::Duration sleep = wake.Sleep(1); loop.exit(2);'),
     ('runtime/a.cc', '#include "runtime/base/check.h"\n#include <string>'),
