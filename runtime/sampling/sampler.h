@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "runtime/device/ops.h"
 
 namespace shoal {
@@ -21,11 +22,12 @@ struct SamplingOptions {
 // INVALID_ARGUMENT names the field, its value and the bound; NaN and infinity are refused.
 absl::Status Validate(const SamplingOptions& options);
 
-// The token for `position`, a function of its arguments alone: no state, no batch.  Order of filters as Hugging Face:
-// temperature, top_k, top_p, min_p.  Rule N10: sorts by (logit descending, id ascending), sums in that order, draws
-// from a counter RNG keyed by (seed, choice, position).  INTERNAL when a logit is NaN or all are -inf.
-absl::StatusOr<TokenId> Sample(absl::Span<const float> logits, const SamplingOptions& options, int32_t choice,
-                               int64_t position);
+// The token for `position`, a function of its arguments alone: no state, no batch.  Order of
+// filters as Hugging Face: temperature, top_k, top_p, min_p.  Rule N10: sorts by (logit descending,
+// id ascending), sums in that order, draws from a counter RNG keyed by (seed, choice, position).
+// INTERNAL when a logit is NaN or all are -inf.
+absl::StatusOr<TokenId> Sample(absl::Span<const float> logits, const SamplingOptions& options,
+                               int32_t choice, int64_t position);
 
 }  // namespace shoal
 
