@@ -19,10 +19,11 @@ Member::Actions Member::OnConnected() {
   join = identity_;
   *join.mutable_highest_promise() = promise_;
   if (live_) *join.mutable_committed_epoch() = committed_;
-  join.set_loaded_placement(loaded_placement_);
-  join.set_loaded_rank(loaded_rank_);
+  join.set_loaded_placement(share_.placement_digest);
+  join.set_loaded_rank(share_.rank);
   actions_.push_back(SendToRouter{std::move(message)});
   SendBeat();
+  if (share_.bytes > 0) SendLoadProgress(share_.bytes, share_.bytes);
   if (leaving_) SendLeaving();
   return Take();
 }
@@ -192,16 +193,15 @@ void Member::DropGroup(const absl::Status& why) {
 
 Member::Actions Member::OnLoadProgress(int64_t bytes_done, int64_t bytes_total) {
   loading_ = bytes_done < bytes_total;
+  SendLoadProgress(bytes_done, bytes_total);
+  return Take();
+}
+
+void Member::SendLoadProgress(int64_t bytes_done, int64_t bytes_total) {
   v1::WorkerMessage message;
   message.mutable_load_progress()->set_bytes_done(bytes_done);
   message.mutable_load_progress()->set_bytes_total(bytes_total);
   actions_.push_back(SendToRouter{std::move(message)});
-  return Take();
-}
-
-void Member::OnShareLoaded(int rank, const std::string& placement_digest) {
-  loaded_rank_ = rank;
-  loaded_placement_ = placement_digest;
 }
 
 Member::Actions Member::Tick(const EngineReport& report) {
@@ -237,6 +237,7 @@ void Member::SendPrepared() {
   v1::WorkerMessage message;
   *message.mutable_prepared()->mutable_epoch() = promise_;
   message.mutable_prepared()->set_layout(prepare_.layout());  // equal to our own: WhyUnfit()
+  message.mutable_prepared()->set_loaded_weights(share_.weights);
   actions_.push_back(SendToRouter{std::move(message)});
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -67,8 +68,14 @@ class Member {
   Actions OnBuilt(const v1::Epoch& epoch, const absl::Status& status);
   Actions OnLoadFailed(const absl::Status& why);  // this process can never serve
   Actions OnLoadProgress(int64_t bytes_done, int64_t bytes_total);
-  // The experts of `rank` under the placement with this digest are in memory.
-  void OnShareLoaded(int rank, const std::string& placement_digest);
+  // The share of `rank` under a placement is in memory.
+  struct Share {
+    int rank = -1;
+    std::string placement_digest;
+    std::string weights;  // digest of what every rank reads
+    int64_t bytes = 0;
+  };
+  void OnShareLoaded(Share share) { share_ = std::move(share); }
   // The group that passes run in broke (a peer's socket closed, a deadline, a bad frame).
   Actions OnGroupBroken(const absl::Status& evidence);
 
@@ -99,6 +106,7 @@ class Member {
   void SendPrepared();
   void SendBeat();
   void SendLeaving();
+  void SendLoadProgress(int64_t bytes_done, int64_t bytes_total);
   Actions Take();
 
   const v1::Join identity_;
@@ -113,8 +121,7 @@ class Member {
   absl::Time router_heard_ = absl::InfinitePast();  // the router of committed_
   absl::Duration beat_ = absl::Milliseconds(200), lease_ = absl::Seconds(2);
   absl::Duration leave_within_;
-  int loaded_rank_ = -1;
-  std::string loaded_placement_;
+  Share share_;
   EngineReport report_;
   Actions actions_;
 };

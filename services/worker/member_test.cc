@@ -108,7 +108,7 @@ class MemberTest : public testing::Test {
 
 TEST_F(MemberTest, JoinSaysWhatItPromisedAndHolds) {
   Serve(3);
-  member_.OnShareLoaded(1, "placement");
+  member_.OnShareLoaded({1, "placement", "bytes", 10});
   member_.OnDisconnected();
   const auto joined = Sent(member_.OnConnected(), v1::WorkerMessage::kJoin);
   ASSERT_TRUE(joined.has_value());

@@ -274,7 +274,7 @@ void ClusterSim::Do(int r, Membership::Actions actions) {
       ++result_.groups;
       Submit(r, *up);
     } else if (std::holds_alternative<GroupDown>(action)) {
-      router.table.Clear();
+      router.fence.Clear();
     }
   }
 }
@@ -292,7 +292,7 @@ void ClusterSim::Submit(int r, const GroupUp& up) {
     const auto at = client_position_.try_emplace(id, kPromptTokens).first;
     next.set_position(at->second);
     next.add_ids(0);
-    router.table.Add(id, next.attempt(), next.position());
+    router.fence.Add(id, next.attempt(), next.position());
     const auto it = router.workers.find(up.by_rank[Below(options_.group_size)]);
     if (it == router.workers.end()) continue;
     Travel([this, w = it->second, next] {
@@ -315,8 +315,8 @@ void ClusterSim::Step(int w) {
 void ClusterSim::Receive(int r, const v1::GenerationTokens& tokens) {
   Router& router = routers_[r];
   if (!router.up) return;
-  const auto verdict = router.table.Accept(tokens);
-  if (verdict != GenerationTable::Verdict::kCurrent && !options_.skip_attempt_check) return;
+  const auto verdict = router.fence.Accept(tokens);
+  if (verdict != AttemptFence::Verdict::kCurrent && !options_.skip_attempt_check) return;
   int64_t& position = client_position_[tokens.generation()];
   if (tokens.position() != position) {
     Violate(absl::StrCat("M5: ", tokens.generation(), " gets position ", tokens.position(),

@@ -15,7 +15,7 @@
 
 #include "absl/time/time.h"
 
-#include "services/router/cluster/generation_table.h"
+#include "services/router/cluster/attempt_fence.h"
 #include "services/router/cluster/membership.h"
 #include "services/worker/member.h"
 
@@ -66,7 +66,7 @@ class ClusterSim {
     bool up = true;
     std::map<ConnectionId, int> workers;  // open streams
     std::map<std::string, uint32_t> attempts;
-    GenerationTable table;
+    AttemptFence fence;
   };
 
   void After(absl::Duration delay, std::function<void()> event);

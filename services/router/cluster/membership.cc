@@ -42,7 +42,7 @@ Membership::Actions Membership::OnMessage(ConnectionId from, const v1::WorkerMes
   c.heard = now;
   switch (message.message_case()) {
     case v1::WorkerMessage::kPrepared:
-      OnPrepared(c, message.prepared(), now);
+      OnPrepared(from, message.prepared(), now);
       break;
     case v1::WorkerMessage::kRefused:
       OnRefused(c, message.refused(), now);
@@ -173,7 +173,10 @@ void Membership::Drop(ConnectionId connection, const std::string& why, absl::Tim
   const std::string text =
       absl::StrCat(NameOf(it->second), it->second.leaving ? " left: " : " lost: ", why);
   candidates_.erase(it);
-  if (candidates_.empty()) expected_ = options_.expected;  // nobody is left to disagree with
+  if (candidates_.empty()) {  // nobody is left to disagree with
+    expected_ = options_.expected;
+    loaded_weights_.clear();
+  }
   actions_.push_back(WorkerGone{connection});
   if (in_group) EndEpoch(absl::UnavailableError(text), now);
 }
@@ -275,13 +278,22 @@ void Membership::SendPrepare(absl::Time now) {
   }
 }
 
-void Membership::OnPrepared(Candidate& c, const v1::Prepared& prepared, absl::Time now) {
+void Membership::OnPrepared(ConnectionId from, const v1::Prepared& prepared, absl::Time now) {
+  Candidate& c = candidates_.at(from);
   if (phase_ != Phase::kPreparing || !InGroup(c) || prepared.epoch() != epoch_) return;
   c.prepared = prepared.layout();
   progress_ = now;
   if (c.prepared != layout_) {
     FailPreparation(absl::StrCat(NameOf(c), " has layout ", c.prepared, ", the group ", layout_),
                     absl::ZeroDuration(), now);
+    return;
+  }
+  if (loaded_weights_.empty()) loaded_weights_ = prepared.loaded_weights();
+  if (prepared.loaded_weights() != loaded_weights_) {
+    Reject(from, Rejection("loaded_weights", loaded_weights_, prepared.loaded_weights(),
+                           "the same tensors with other bytes"));
+    actions_.push_back(CloseJoin{from});
+    Drop(from, "its weights differ", now);
     return;
   }
   CommitIfPrepared(now);

@@ -88,6 +88,8 @@ class Membership {
   const v1::Epoch& epoch() const { return epoch_; }  // number 0 while gathering
   // A member is leaving: nothing new is accepted, what runs may finish.
   bool draining() const;
+  // What workers must bring, weights and numerics included once one was admitted.
+  const Expected& expected() const { return expected_; }
   std::string WaitingFor() const;  // why it is not serving, in words; empty when it is
   v1::ClusterState State() const;
 
@@ -120,7 +122,7 @@ class Membership {
 
   void Admit(ConnectionId from, const v1::Join& join, absl::Time now);
   bool ReplaceOrReject(ConnectionId from, const v1::Join& join, absl::Time now);
-  void OnPrepared(Candidate& c, const v1::Prepared& prepared, absl::Time now);
+  void OnPrepared(ConnectionId from, const v1::Prepared& prepared, absl::Time now);
   void OnRefused(Candidate& c, const v1::Refused& refused, absl::Time now);
   void OnBeat(Candidate& c, const v1::Beat& beat, absl::Time now);
   void OnSuspect(const Candidate& c, const v1::Suspect& suspect, absl::Time now);
@@ -143,6 +145,7 @@ class Membership {
   Actions Take();
 
   Expected expected_;
+  std::string loaded_weights_;  // of the first that prepared
   Phase phase_ = Phase::kGathering;
   v1::Epoch epoch_;
   std::string layout_;

@@ -278,6 +278,27 @@ TEST_F(MembershipTest, AMisfitIsRejectedWhileTheOthersServeOn) {
   EXPECT_TRUE(membership_.serving());
 }
 
+TEST_F(MembershipTest, SameTensorsWithOtherBytesAreRejectedBeforeTheCommit) {
+  Join(1, JoinOf("a"));
+  Join(2, JoinOf("b"));
+  Prepare(1);
+  v1::WorkerMessage message;
+  *message.mutable_prepared()->mutable_epoch() = membership_.epoch();
+  message.mutable_prepared()->set_layout(Last(2).prepare().layout());
+  message.mutable_prepared()->set_loaded_weights("other");
+  Keep(membership_.OnMessage(1, message, now_));  // the first to name its bytes defines them
+  message.mutable_prepared()->set_loaded_weights("bytes");
+  Keep(membership_.OnMessage(2, message, now_));
+  EXPECT_FALSE(Last(1).has_commit());
+  EXPECT_EQ(closed_, std::vector<ConnectionId>({2}));
+  bool rejected = false;
+  for (const auto& m : sent_[2]) {
+    rejected |= m.rejected().field() == "loaded_weights" && m.rejected().expected() == "other" &&
+                m.rejected().actual() == "bytes";
+  }
+  EXPECT_TRUE(rejected);
+}
+
 TEST_F(MembershipTest, WhenAllAreGoneOtherWeightsMayCome) {
   Join(1, JoinOf("a"));
   Keep(membership_.OnClosed(1, "gone", now_));
