@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "runtime/device/ops.h"
 #include "runtime/tensor/arena.h"
 #include "runtime/tensor/tensor.h"
@@ -17,7 +19,8 @@ namespace shoal {
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Arena::Source& source, std::byte* data, size_t bytes) : source_(&source), data_(data), bytes_(bytes) {}
+  Buffer(Arena::Source& source, std::byte* data, size_t bytes)
+      : source_(&source), data_(data), bytes_(bytes) {}
   Buffer(Buffer&& other) noexcept { *this = std::move(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(source_, other.source_);
@@ -44,18 +47,21 @@ class Device {
  public:
   virtual ~Device() = default;
 
-  virtual std::string name() const = 0;  // "cpu/amx", "cpu/avx512", "cpu/portable", "reference", "cuda/sm_90a"
-  // Zeroed memory, 64-byte aligned.  RESOURCE_EXHAUSTED names the bytes asked for and the bytes free.
+  virtual std::string name()
+      const = 0;  // "cpu/amx", "cpu/avx512", "cpu/portable", "reference", "cuda/sm_90a"
+  // Zeroed memory, 64-byte aligned.  RESOURCE_EXHAUSTED names the bytes asked for and the bytes
+  // free.
   virtual absl::StatusOr<Buffer> Allocate(size_t bytes) = 0;
   virtual Arena::Source& arena_source() = 0;
 
   virtual void Upload(absl::Span<const std::byte> host, std::byte* device) = 0;
   virtual void Download(const std::byte* device, absl::Span<std::byte> host) = 0;
 
-  // The bytes that a weight [out, in] of this dtype takes in the device's own layout, scales not included.
+  // The bytes that a weight [out, in] of this dtype takes in the device's own layout, scales not
+  // included.
   virtual size_t WeightBytes(DType dtype, int64_t out, int64_t in) const = 0;
-  // Lays `host` (row-major [out, in]) out at `device` for the matmuls; the returned view is what they take.
-  // REQUIRES: `device` holds WeightBytes(...) bytes.
+  // Lays `host` (row-major [out, in]) out at `device` for the matmuls; the returned view is what
+  // they take. REQUIRES: `device` holds WeightBytes(...) bytes.
   virtual Weight LayOut(Tensor host, Tensor scale, std::byte* device) = 0;
 
   virtual Ops& ops() = 0;

@@ -1,0 +1,63 @@
+#include "runtime/device/cpu/matmul.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "runtime/base/check.h"
+#include "runtime/tensor/dtype.h"
+#include "runtime/tensor/tensor.h"
+
+namespace shoal::cpu {
+namespace {
+
+BF16 Convert(float x) { return BF16::FromFloat(x); }
+BF16 Convert(BF16 x) { return x; }
+F8E4M3 Convert(F8E4M3 x) { return x; }
+
+template <typename From, typename To>
+void Pack(const Tensor& host, To* packed) {
+  const int64_t chunks = CeilDiv(host.cols, kChunk);
+  std::memset(static_cast<void*>(packed), 0,
+              static_cast<size_t>(PackedWeightSize(host.rows, host.cols)) * sizeof(To));
+  for (int64_t row = 0; row < host.rows; ++row) {
+    const From* from = host.At<From>(row);
+    To* panel = packed + row / kPanel * chunks * kTile + row % kPanel * 2;
+    for (int64_t k = 0; k < host.cols; ++k) panel[k / 2 * 2 * kPanel + k % 2] = Convert(from[k]);
+  }
+}
+
+}  // namespace
+
+void PackWeight(const Tensor& host, std::byte* packed) {
+  switch (host.dtype) {
+    case DType::kF32:
+      return Pack<float>(host, reinterpret_cast<BF16*>(packed));
+    case DType::kBF16:
+      return Pack<BF16>(host, reinterpret_cast<BF16*>(packed));
+    case DType::kF8E4M3:
+      return Pack<F8E4M3>(host, reinterpret_cast<F8E4M3*>(packed));
+    default:
+      CHECK(false) << "a weight of " << host.ShapeString();
+  }
+}
+
+void PackRowBlock(const Tensor& x, int64_t block, BF16* packed) {
+  const int64_t chunks = CeilDiv(x.cols, kChunk), whole = x.cols / kChunk;
+  const int64_t tail = x.cols % kChunk;
+  BF16* to = packed + block * chunks * 16 * kChunk;
+  const int64_t end = std::min<int64_t>(16, x.rows - block * 16);
+  for (int64_t r = 0; r < end; ++r) {
+    const BF16* from = x.At<BF16>(block * 16 + r);
+    BF16* row = to + r * kChunk;
+    for (int64_t c = 0; c < whole; ++c)
+      std::memcpy(row + c * 16 * kChunk, from + c * kChunk, kChunk * sizeof(BF16));
+    if (tail == 0) continue;
+    std::memset(static_cast<void*>(row + whole * 16 * kChunk), 0, kChunk * sizeof(BF16));
+    std::memcpy(row + whole * 16 * kChunk, from + whole * kChunk,
+                static_cast<size_t>(tail) * sizeof(BF16));
+  }
+}
+
+}  // namespace shoal::cpu
