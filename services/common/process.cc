@@ -36,11 +36,16 @@ void ForbidCoreDumps() {
   CHECK_EQ(prctl(PR_SET_DUMPABLE, 0), 0);
 }
 
-int WaitForSignal() {
+int WaitForSignal(absl::Duration at_most) {
   const sigset_t set = TerminationSignals();
-  int signal_number = 0;
-  CHECK_EQ(sigwait(&set, &signal_number), 0);
-  return signal_number;
+  if (at_most == absl::InfiniteDuration()) {
+    int signal_number = 0;
+    CHECK_EQ(sigwait(&set, &signal_number), 0);
+    return signal_number;
+  }
+  const timespec wait = absl::ToTimespec(at_most);
+  const int signal_number = sigtimedwait(&set, nullptr, &wait);
+  return signal_number < 0 ? 0 : signal_number;
 }
 
 void PrintReady(const std::vector<std::pair<std::string, std::string>>& addresses) {

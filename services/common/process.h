@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace shoal {
 
 // Blocks SIGTERM and SIGINT (so that a SignalWait gets them) and ignores SIGPIPE. Call before any
@@ -16,8 +18,9 @@ void BlockSignals();
 // No core dump ever leaves this process: it would hold prompts. Call first.
 void ForbidCoreDumps();
 
-// Waits for SIGTERM or SIGINT; returns the signal. REQUIRES: BlockSignals().
-int WaitForSignal();
+// Waits for SIGTERM or SIGINT; returns the signal, or 0 when none came in time. REQUIRES:
+// BlockSignals().
+int WaitForSignal(absl::Duration at_most = absl::InfiniteDuration());
 
 // Prints "ready NAME=ADDRESS ..." on standard output, the only line a process prints there: whoever
 // started it learns the ports that were picked.
