@@ -147,8 +147,8 @@ void Bpe::EncodeShort(absl::string_view piece, std::vector<TokenId>* ids) const 
     if (merges[best].rank == kNoMerge.rank) break;
     tokens[best] = merges[best].merged;
     --n;
-    std::copy(&tokens[best + 2], &tokens[n + 1], &tokens[best + 1]);
-    std::copy(&merges[best + 1], &merges[n], &merges[best]);
+    std::copy(tokens.begin() + best + 2, tokens.begin() + n + 1, tokens.begin() + best + 1);
+    std::copy(merges.begin() + best + 1, merges.begin() + n, merges.begin() + best);
     if (best + 1 < n) merges[best] = Find(tokens[best], tokens[best + 1]);
     if (best > 0) merges[best - 1] = Find(tokens[best - 1], tokens[best]);
   }

@@ -38,6 +38,7 @@ class Bpe {
                                     const std::vector<MergeRule>& rules);
 
   // Appends the tokens of `piece`. Time n log n in its length at worst.
+  // REQUIRES: piece.size() < 2^31.
   void Encode(absl::string_view piece, std::vector<TokenId>* ids) const;
 
   // The same by the rule alone, in quadratic time: for tests.

@@ -32,14 +32,25 @@ constexpr ChatDialect kDialects[] = {
         .opens_reasoning = true,
     },
     {
-        // R1's own template as first published; the distills kept it, and the
-        // small model that ships speaks it.
+        // R1's own template as first published, which the distills kept.
         .name = "deepseek-r1-distill",
         .template_digest = "795ba6276beff6e84e75213f77a7e7fff71b6c587618a6ed43c1f90c2ad2334a",
         .joins_system_messages = false,
         .drops_old_reasoning = true,
         .allows_content_beside_calls = false,
         .always_closes_calls = false,
+        .has_newline_between_outputs = true,
+        .opens_reasoning = true,
+    },
+    {
+        // The small model that ships: R1's, but the last system message wins
+        // and a newline stands between the outputs of tools.
+        .name = "shoal-nano",
+        .template_digest = "d9f6dcc0ce64bcfdd993e1adb2adce72b8e8b015da9a7f76353e8400407a0fc2",
+        .joins_system_messages = false,
+        .drops_old_reasoning = true,
+        .allows_content_beside_calls = true,
+        .always_closes_calls = true,
         .has_newline_between_outputs = true,
         .opens_reasoning = true,
     },

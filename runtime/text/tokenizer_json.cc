@@ -22,10 +22,8 @@ using TokenIds = absl::flat_hash_map<std::string, TokenId>;
 // Above this an id is a mistake rather than a vocabulary.
 constexpr int64_t kMaxTokens = 1 << 24;
 
-// Ids are not bound to the text itself here; the two flags of ByteLevel that
-// remain free only move character offsets, which we do not keep.
-const FieldRules& FileRules() {
-  static const auto* const rules = new FieldRules{
+FieldRules FileRules() {
+  return {
       {"version", {"1.0"}},
       {"truncation", {nullptr}},
       {"padding", {nullptr}},
@@ -36,11 +34,10 @@ const FieldRules& FileRules() {
       {"decoder", {}},
       {"model", {}},
   };
-  return *rules;
 }
 
-const FieldRules& ModelRules() {
-  static const auto* const rules = new FieldRules{
+FieldRules ModelRules() {
+  return {
       {"type", {"BPE"}},
       {"dropout", {nullptr}},
       {"unk_token", {nullptr}},
@@ -52,7 +49,6 @@ const FieldRules& ModelRules() {
       {"vocab", {}},
       {"merges", {}},
   };
-  return *rules;
 }
 
 // A ByteLevel section where only character offsets depend on its flags.

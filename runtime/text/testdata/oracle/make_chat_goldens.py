@@ -25,6 +25,8 @@ import make_token_goldens
 
 BOS = "<｜begin▁of▁sentence｜>"
 THINK = {"<｜place▁holder▁no▁798｜>": "<think>", "<｜place▁holder▁no▁799｜>": "</think>"}
+# The dialects in which an assistant turn has content and tool calls.
+BESIDE_CALLS = ["deepseek-r1", "shoal-nano"]
 # Words that a tokenizer would take for tokens inside text.
 LOOKS_LIKE_TOKEN = ["<｜", "<think>", "</think>"]
 
@@ -68,7 +70,7 @@ def main():
         for messages in conversations.conversations():
             line = {"messages": messages}
             for name, template in templates.items():
-                if not conversations.fits(messages, name == "deepseek-r1"):
+                if not conversations.fits(messages, name in BESIDE_CALLS):
                     continue
                 prompt, closed = (
                     template.render(messages=messages, bos_token=BOS,
