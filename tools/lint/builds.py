@@ -13,6 +13,10 @@ from tree import Finding
 SOURCES = ('.cc', '.h', '.cu', '.cuh')
 SOURCE_ATTRIBUTES = ('srcs', 'hdrs', 'textual_hdrs', 'data')
 MAX_README_LINES = 60
+# What visibility cannot say, because tests of the same package may: (user, used, why).
+UNUSED_OUTSIDE_TESTS = (
+    ('runtime/model', 'runtime/comm', 'the model knows no rank'),
+)
 
 
 @dataclasses.dataclass
@@ -235,6 +239,23 @@ def check_layers(tree):
                     findings.append(Finding(package.build, target.line,
                                             f'{target.name} is visible to {entry}, '
                                             f'beyond //:{layer}_users'))
+    return findings
+
+
+def check_purity(tree):
+    """Outside tests, no target uses what UNUSED_OUTSIDE_TESTS says."""
+    findings = []
+    for package in packages(tree).values():
+        for user, used, why in UNUSED_OUTSIDE_TESTS:
+            if not package.within(user + '/'):
+                continue
+            for target in package.targets:
+                if target.attributes.get('testonly') or target.rule.endswith('_test'):
+                    continue
+                for label in target.attributes.get('deps') or []:
+                    if (label.removeprefix('//').split(':')[0] + '/').startswith(used + '/'):
+                        findings.append(Finding(package.build, target.line,
+                                                f'{target.name} uses {label}: {why}'))
     return findings
 
 

@@ -90,6 +90,15 @@ class BuildsTest(unittest.TestCase):
                       '//services:__subpackages__', '//:base_users', '//:no_such_group'):
             self.assertEqual(len(self.check_visibility(entry)), 1, entry)
 
+    def test_the_model_knows_no_rank_outside_its_tests(self):
+        def model(attributes, label='//runtime/comm/loopback'):
+            target = f'cc_library(name = "m", deps = ["{label}"], {attributes})'
+            return builds.check_purity(Tree({'runtime/model/BUILD': LINE + target}))
+        self.assertIn('m uses //runtime/comm/loopback', messages(model('')))
+        self.assertEqual(len(model('', '//runtime/comm:communicator')), 1)
+        self.assertEqual(model('testonly = True'), [])
+        self.assertEqual(model('', '//runtime/comma:x'), [])
+
     def test_a_layer_without_a_group(self):
         found = builds.check_layers(Tree({'BUILD': ROOT, 'runtime/new/BUILD': LINE}))
         self.assertIn('no package_group new_users', messages(found))
