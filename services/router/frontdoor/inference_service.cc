@@ -48,7 +48,7 @@ InferenceService::InferenceService(const ServedModel& model, GenerationTable& ta
     : model_(model), table_(table), clock_(clock), metrics_(metrics) {}
 
 template <typename Request>
-absl::StatusOr<std::string> InferenceService::Start(absl::string_view method,
+absl::StatusOr<std::string> InferenceService::Start(std::string_view method,
                                                     const grpc::CallbackServerContext& context,
                                                     const Request& request,
                                                     const std::shared_ptr<Outbox>& outbox) {
@@ -73,7 +73,7 @@ absl::StatusOr<std::string> InferenceService::Start(absl::string_view method,
 
 template <typename Request>
 grpc::ServerWriteReactor<v1::GenerateEvent>* InferenceService::Stream(
-    absl::string_view method, const grpc::CallbackServerContext& context, const Request& request) {
+    std::string_view method, const grpc::CallbackServerContext& context, const Request& request) {
   auto outbox = std::make_shared<Outbox>(kMaxLagTokens);
   absl::StatusOr<std::string> id = Start(method, context, request, outbox);
   if (!id.ok()) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "shoal/v1/inference.grpc.pb.h"
@@ -51,11 +52,11 @@ class InferenceService : public v1::Inference::CallbackService {
  private:
   // Validates and places the generation. On success the outbox hears all of it; returns its id.
   template <typename Request>
-  absl::StatusOr<std::string> Start(absl::string_view method,
+  absl::StatusOr<std::string> Start(std::string_view method,
                                     const grpc::CallbackServerContext& context,
                                     const Request& request, const std::shared_ptr<Outbox>& outbox);
   template <typename Request>
-  grpc::ServerWriteReactor<v1::GenerateEvent>* Stream(absl::string_view method,
+  grpc::ServerWriteReactor<v1::GenerateEvent>* Stream(std::string_view method,
                                                       const grpc::CallbackServerContext& context,
                                                       const Request& request);
 
