@@ -140,7 +140,6 @@ TEST_F(FrontdoorTest, EachRefusalNamesItsField) {
   cases.push_back({"messages", {}});
   add("messages[0].role").mutable_messages(0)->clear_role();
   add("messages").mutable_messages(0)->set_content(std::string(2 << 20, 'x'));
-  add("messages").mutable_messages(0)->set_content("\xff");
   add("sampling").mutable_sampling()->set_temperature(std::nanf(""));
   add("sampling").mutable_sampling()->set_top_p(INFINITY);
   add("sampling").mutable_sampling()->set_top_p(0);
