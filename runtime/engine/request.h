@@ -8,12 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+
 #include "runtime/sampling/sampler.h"
 
 namespace shoal {
 
-// One generation as an engine sees it: token ids in, token ids out.  The same struct carries a fresh request and a
-// journal that continues elsewhere (`emitted` non-empty): the engine cannot tell them apart (journal law).
+// One generation as an engine sees it: token ids in, token ids out.  The same struct carries a
+// fresh request and a journal that continues elsewhere (`emitted` non-empty): the engine cannot
+// tell them apart (journal law).
 struct GenerationKey {
   std::string id;        // the router's, unique in the cluster
   uint32_t attempt = 0;  // how often the generation moved; tokens carry it back
@@ -31,22 +33,26 @@ struct Request {
   std::vector<TokenId> prompt;   // not empty
   std::vector<TokenId> emitted;  // already sent to the client by an earlier attempt
   SamplingOptions sampling;
-  int32_t max_output_tokens = 0;            // over all attempts; > emitted.size()
-  std::vector<TokenId> stop_tokens;         // the model's end token is among them unless ignored
-  absl::Time deadline = absl::InfiniteFuture();  // ends with kTimeLimit, keeping what there is
+  int32_t choice = 0;                // of n: part of what the sampler draws from
+  int32_t max_output_tokens = 0;     // over all attempts; > emitted.size()
+  std::vector<TokenId> stop_tokens;  // the model's end token is among them unless ignored
+  // Of the engine's Clock::Now().  Ends with kTimeLimit, keeping what there is, when the next token
+  // cannot come in time.
+  absl::Time deadline = absl::InfiniteFuture();
 };
 
 // What came of one engine step for one generation.
 struct StepOutput {
   GenerationKey key;
-  int64_t position = 0;          // of ids[0], counted over prompt and output
-  std::vector<TokenId> ids;      // stop tokens included
+  int64_t position = 0;  // of ids[0] (or of what would have been), counted over prompt and output
+  std::vector<TokenId> ids;  // stop tokens included
   bool finished = false;
   FinishReason reason = FinishReason::kStop;  // when finished
-  absl::Status error;            // not OK: the generation ended without a finish reason
+  absl::Status error;  // not OK: the generation ended without a finish reason
 };
 
-// Receives each committed step, all generations in one call, from the engine thread.  Must not block.
+// Receives each committed step, all generations in one call, from the engine thread; generations
+// that end between steps (cancelled, late, failed) come in a call of their own.  Must not block.
 class StepSink {
  public:
   virtual ~StepSink() = default;
