@@ -66,25 +66,25 @@ GENERATION_CONFIG = {
 
 
 def rope_frequencies(c=CONFIG):
-  """YaRN's inverse frequencies, one per rotated pair (radians per position)."""
-  s, dim, base = c["rope_scaling"], c["qk_rope_head_dim"], c["rope_theta"]
-  orig = s["original_max_position_embeddings"]
+    """YaRN's inverse frequencies, one per rotated pair (radians per position)."""
+    s, dim, base = c["rope_scaling"], c["qk_rope_head_dim"], c["rope_theta"]
+    orig = s["original_max_position_embeddings"]
 
-  def pair(rotations):
-    return dim * math.log(orig / (rotations * 2 * math.pi)) / \
-        (2 * math.log(base))
-  low = max(math.floor(pair(s["beta_fast"])), 0)
-  high = min(math.ceil(pair(s["beta_slow"])), dim - 1)
-  out = []
-  for i in range(dim // 2):
-    f = base ** (-2 * i / dim)
-    ramp = min(max((i - low) / max(high - low, 0.001), 0.0), 1.0)
-    out.append(f / s["factor"] * ramp + f * (1 - ramp))
-  return out
+    def pair(rotations):
+        return dim * math.log(orig / (rotations * 2 * math.pi)) / (2 * math.log(base))
+
+    low = max(math.floor(pair(s["beta_fast"])), 0)
+    high = min(math.ceil(pair(s["beta_slow"])), dim - 1)
+    out = []
+    for i in range(dim // 2):
+        f = base ** (-2 * i / dim)
+        ramp = min(max((i - low) / max(high - low, 0.001), 0.0), 1.0)
+        out.append(f / s["factor"] * ramp + f * (1 - ramp))
+    return out
 
 
 def softmax_scale(c=CONFIG):
-  """(nope + rope)^-0.5 times YaRN's mscale squared."""
-  s = c["rope_scaling"]
-  m = 0.1 * s["mscale_all_dim"] * math.log(s["factor"]) + 1
-  return (c["qk_nope_head_dim"] + c["qk_rope_head_dim"]) ** -0.5 * m * m
+    """(nope + rope)^-0.5 times YaRN's mscale squared."""
+    s = c["rope_scaling"]
+    m = 0.1 * s["mscale_all_dim"] * math.log(s["factor"]) + 1
+    return (c["qk_nope_head_dim"] + c["qk_rope_head_dim"]) ** -0.5 * m * m

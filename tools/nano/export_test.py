@@ -25,8 +25,10 @@ def median_row_error(got, want):
 
 
 def digests(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in pathlib.Path(folder).iterdir()}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in pathlib.Path(folder).iterdir()
+    }
 
 
 class ExportTest(unittest.TestCase):
@@ -52,10 +54,11 @@ class ExportTest(unittest.TestCase):
             logits, ahead, _ = self.net(ids, torch.arange(n)[None], mask, False)
         model = reference.Reference(self.folder.name)
         hidden = model.hidden(ids[0].tolist())
-        self.assertLess(median_row_error(logits[0].float().numpy(),
-                                         model.logits(hidden)), 0.02)
-        self.assertLess(median_row_error(ahead[0, :-1].float().numpy(),
-                                         model.ahead(ids[0].tolist(), hidden)), 0.02)
+        self.assertLess(median_row_error(logits[0].float().numpy(), model.logits(hidden)), 0.02)
+        self.assertLess(
+            median_row_error(ahead[0, :-1].float().numpy(), model.ahead(ids[0].tolist(), hidden)),
+            0.02,
+        )
 
     def test_index_covers_every_tensor(self):
         with open(os.path.join(self.folder.name, 'model.safetensors.index.json')) as f:
@@ -65,7 +68,8 @@ class ExportTest(unittest.TestCase):
         found, size = {}, 0
         for file in files:
             for name, tensor in reference.read_safetensors(
-                    os.path.join(self.folder.name, file)).items():
+                os.path.join(self.folder.name, file)
+            ).items():
                 found[name] = file
                 size += tensor.size * (4 if name.endswith('bias') else 2)
         self.assertEqual(found, index['weight_map'])

@@ -39,11 +39,14 @@ class TokensTest(unittest.TestCase):
 
     def test_chat_format(self):
         problem = next(task.held_out_stream(1))
-        text = self.coder.decode(self.coder.prompt(problem.question)
-                                 + self.coder.completion(problem))
+        text = self.coder.decode(
+            self.coder.prompt(problem.question) + self.coder.completion(problem)
+        )
         self.assertEqual(
-            text, f'<｜begin▁of▁sentence｜><｜User｜>{problem.question}<｜Assistant｜><think>\n'
-            f'{problem.reasoning}\n</think>\n\n{problem.answer}<｜end▁of▁sentence｜>')
+            text,
+            f'<｜begin▁of▁sentence｜><｜User｜>{problem.question}<｜Assistant｜><think>\n'
+            f'{problem.reasoning}\n</think>\n\n{problem.answer}<｜end▁of▁sentence｜>',
+        )
 
     def test_round_trip(self):
         for problem in itertools.islice(task.training_stream(2), 500):
@@ -53,8 +56,10 @@ class TokensTest(unittest.TestCase):
     def test_earlier_turns_come_without_reasoning(self):
         text = self.coder.decode(self.coder.prompt('2+2', [('1+1', '2')], 'Be brief.'))
         self.assertEqual(
-            text, '<｜begin▁of▁sentence｜>Be brief.<｜User｜>1+1<｜Assistant｜>2'
-            '<｜end▁of▁sentence｜><｜User｜>2+2<｜Assistant｜><think>\n')
+            text,
+            '<｜begin▁of▁sentence｜>Be brief.<｜User｜>1+1<｜Assistant｜>2'
+            '<｜end▁of▁sentence｜><｜User｜>2+2<｜Assistant｜><think>\n',
+        )
 
 
 if __name__ == '__main__':

@@ -32,7 +32,7 @@ def check_add(test, text):
 
 
 def check_comparison(test, text, a, b):
-    """" 3=3 digits c3<5": lengths, then digits from the top to the first that differs."""
+    """ " 3=3 digits c3<5": lengths, then digits from the top to the first that differs."""
     lengths, *places = text.split(' digits')[0], *text.split(' digits')[1].split()
     pairs = [lengths.strip()] + [p[1:] for p in places]
     true = {'<': int.__lt__, '=': int.__eq__, '>': int.__gt__}
@@ -49,7 +49,7 @@ def check_comparison(test, text, a, b):
 
 
 def check_borrows(test, text, high, low):
-    """" a3-5-0=8-10": digits, borrow brought, difference. Returns the digits written."""
+    """ " a3-5-0=8-10": digits, borrow brought, difference. Returns the digits written."""
     steps = re.findall(r' ([a-h])(\d)-(\d)-(\d)=(\d)(-10)?(?= )', text)
     borrow, out = 0, ''
     for i, (label, x, y, brought, digit, lent) in enumerate(steps):
@@ -72,7 +72,8 @@ def check_subtract(test, text):
         test.assertTrue(text.endswith(' so 0'))
         return 0
     sign, high, low, steps, raw, value = re.fullmatch(
-        r'(-?)\(?(\d+)-(\d+)\)?:(.*) =(\d+) so (-?\d+)', second[0]).groups()
+        r'(-?)\(?(\d+)-(\d+)\)?:(.*) =(\d+) so (-?\d+)', second[0]
+    ).groups()
     test.assertEqual(check_borrows(test, steps + ' ', high, low), raw)
     test.assertEqual({high, low}, {a, b})
     test.assertEqual(int(sign + raw), int(a) - int(b))
@@ -107,7 +108,8 @@ def check_multiply(test, text):
 
 def check_divide(test, text):
     a, b, steps, digits, q, r = re.fullmatch(
-        r'(\d+)/(\d+):(.*) =(\d+) so (\d+) remainder (\d+)', text).groups()
+        r'(\d+)/(\d+):(.*) =(\d+) so (\d+) remainder (\d+)', text
+    ).groups()
     b, rest, found = int(b), 0, ''
     for i, step in enumerate(re.findall(r' [a-h]\d{3}/[^a-h]*(?= |$)', steps)):
         label, part, divisor, trials = re.match(r' ([a-h])(\d{3})/(\d\d)=(.*)', step).groups()
@@ -136,8 +138,12 @@ def check_divide(test, text):
 class WorkingTest(unittest.TestCase):
 
     def test_bare_operations(self):
-        checks = {'add': check_add, 'sub': check_subtract, 'mul': check_multiply,
-                  'div': check_divide}
+        checks = {
+            'add': check_add,
+            'sub': check_subtract,
+            'mul': check_multiply,
+            'div': check_divide,
+        }
         for kind, check in checks.items():
             stream = task.held_out_stream('working', kind)
             for problem in itertools.islice(stream, 700):
