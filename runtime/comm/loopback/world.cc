@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/base/check.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/comm/lost_rank.h"
 
 namespace shoal::internal {
@@ -10,6 +11,18 @@ namespace shoal::internal {
 World::World(int size)
     : size_(size), boxes_(static_cast<size_t>(size) * size * kChannels * 2), ranks_(size) {
   for (Round& round : rounds_) round.votes.resize(size);
+}
+
+template <typename Condition>
+absl::Status World::WaitFor(Rank& me, Condition done) {
+  while (me.status.ok() && !done()) {
+    if (!me.lost.ok()) {
+      me.status = me.lost;
+    } else {
+      me.cv.Wait(&mu_);
+    }
+  }
+  return me.status;
 }
 
 size_t World::BoxIndex(int from, int to, int channel, uint64_t number) const {
@@ -45,9 +58,9 @@ absl::Status World::Await(int rank, int channel, uint64_t number) {
   MutexLock lock(&mu_);
   Rank& me = ranks_[rank];
   int& arrived = me.arrived[channel][number % 2];
-  while (me.status.ok() && arrived < size_ - 1) me.cv.Wait(&mu_);
-  if (me.status.ok()) arrived = 0;
-  return me.status;
+  RETURN_IF_ERROR(WaitFor(me, [&] { return arrived == size_ - 1; }));
+  arrived = 0;
+  return absl::OkStatus();
 }
 
 ConstBytes World::Message(int from, int to, int channel, uint64_t number) const {
@@ -68,8 +81,7 @@ absl::StatusOr<std::vector<Vote>> World::Exchange(int rank, const Vote& vote) {
       if (peer.sleeping) peer.cv.Signal();
     }
   }
-  while (me.status.ok() && round.count < size_) me.cv.Wait(&mu_);
-  if (!me.status.ok()) return me.status;
+  RETURN_IF_ERROR(WaitFor(me, [&] { return round.count == size_; }));
   std::vector<Vote> votes = round.votes;
   if (++round.taken == size_) round.count = round.taken = 0;
   return votes;
@@ -81,10 +93,10 @@ absl::Status World::Sleep(int rank) {
   // This rank has not voted in its next round, so every vote counted there is a peer's.
   const Round& next = rounds_[me.round % 2];
   me.sleeping = true;
-  while (me.status.ok() && !me.wake && next.count == 0) me.cv.Wait(&mu_);
+  const absl::Status woken = WaitFor(me, [&] { return me.wake || next.count > 0; });
   me.sleeping = false;
   me.wake = false;
-  return me.status;
+  return woken;
 }
 
 void World::Wake(int rank) {
@@ -96,10 +108,10 @@ void World::Wake(int rank) {
 void World::Abort(int rank, const absl::Status& why) {
   CHECK(!why.ok()) << "Abort needs a reason";
   MutexLock lock(&mu_);
-  for (int r = 0; r < size_; ++r) {
-    Rank& peer = ranks_[r];
-    if (!peer.status.ok()) continue;
-    peer.status = r == rank ? why : LostRankError(rank, "left the group");
+  if (!ranks_[rank].status.ok()) return;
+  ranks_[rank].status = why;
+  for (Rank& peer : ranks_) {
+    if (peer.lost.ok()) peer.lost = LostRankError(rank, "left the group");
     peer.cv.Signal();
   }
 }

@@ -43,7 +43,8 @@ class World {
   absl::Status Sleep(int rank);
   void Wake(int rank);
 
-  // Ends the group: for `rank` with `why`, for the others with the loss of `rank`.
+  // Ends the group: for `rank` with `why`, for the others with the loss of `rank`, once they wait
+  // for it.
   void Abort(int rank, const absl::Status& why);
   // A rank is gone when both its faces are.
   void DropFace(int rank);
@@ -56,7 +57,9 @@ class World {
   };
   struct Rank {
     CondVar cv;
-    absl::Status status;
+    absl::Status status;  // sticky; what this rank has noticed
+    absl::Status
+        lost;  // a peer's loss, which becomes the status of the first call that needs the peer
     int faces = 2;
     bool wake = false;
     bool sleeping = false;
@@ -68,6 +71,10 @@ class World {
     int count = 0;
     int taken = 0;
   };
+
+  // Waits for `done`, or for the group's end as `rank` sees it.
+  template <typename Condition>
+  absl::Status WaitFor(Rank& me, Condition done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   size_t BoxIndex(int from, int to, int channel, uint64_t number) const;
   static void Fill(Box& box, ConstBytes bytes);
