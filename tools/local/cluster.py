@@ -72,13 +72,14 @@ class LocalCluster:
   """Use as a context manager: everything has stopped when it is left."""
 
   def __init__(self, bin_dir, model_folder, ranks=4, model_name="nano", api_port=0,
-               control_port=0, metrics_port=0, kv_blocks=1024):
+               control_port=0, metrics_port=0, kv_blocks=1024, devices=None):
     self.bin_dir = bin_dir
     self.model_folder = os.path.abspath(model_folder)
     self.model_name = model_name
     self.ranks = ranks
     self.ports = {"api": api_port, "control": control_port, "metrics": metrics_port}
     self.kv_blocks = kv_blocks
+    self.devices = devices or ["cpu"] * ranks  # by rank
     self.run_dir = tempfile.mkdtemp(prefix="shoal-")
     self.router = None
     self.workers = []
@@ -95,8 +96,8 @@ class LocalCluster:
   def __exit__(self, *unused):
     self.stop()
 
-  def _config(self, name, **fields):
-    path = os.path.join(self.run_dir, name + ".textproto")
+  def _config(self, file_name, **fields):
+    path = os.path.join(self.run_dir, file_name + ".textproto")
     with open(path, "w") as file:
       for key, value in fields.items():
         text = f'"{value}"' if isinstance(value, str) else value
@@ -125,7 +126,7 @@ class LocalCluster:
         name, cluster="local", name=name, model_folder=self.model_folder,
         model_name=self.model_name, router=self.addresses["control"],
         mesh_listen="127.0.0.1:0", generate_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0",
-        rank=rank, threads=1, kv_blocks=self.kv_blocks)
+        rank=rank, device=self.devices[rank], threads=1, kv_blocks=self.kv_blocks)
     return self._spawn(name, WORKER, config)
 
   def wait(self, timeout=120):
