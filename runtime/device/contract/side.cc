@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,18 +19,30 @@
 namespace shoal {
 namespace {
 
-std::vector<std::byte> Encode(const Values& values, DType dtype) {
-  std::vector<std::byte> bytes(values.data.size() * SizeOf(dtype));
+template <typename T>
+std::vector<std::byte> EncodeAs(const Values& values) {
+  std::vector<std::byte> bytes(values.data.size() * sizeof(T));
   for (size_t i = 0; i < values.data.size(); ++i) {
-    const float f = values.data[i];
-    const BF16 bf16 = BF16::FromFloat(f);
-    const F8E4M3 f8 = F8E4M3::FromFloat(f);
-    const void* from = dtype == DType::kF32    ? static_cast<const void*>(&f)
-                       : dtype == DType::kBF16 ? static_cast<const void*>(&bf16)
-                                               : static_cast<const void*>(&f8);
-    std::memcpy(bytes.data() + i * SizeOf(dtype), from, SizeOf(dtype));
+    if constexpr (std::is_same_v<T, float>) {
+      std::memcpy(bytes.data() + i * sizeof(T), &values.data[i], sizeof(T));
+    } else {
+      const T x = T::FromFloat(values.data[i]);
+      std::memcpy(bytes.data() + i * sizeof(T), &x, sizeof(T));
+    }
   }
   return bytes;
+}
+
+std::vector<std::byte> Encode(const Values& values, DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return EncodeAs<float>(values);
+    case DType::kBF16:
+      return EncodeAs<BF16>(values);
+    default:
+      CHECK(dtype == DType::kF8E4M3) << DTypeName(dtype);
+      return EncodeAs<F8E4M3>(values);
+  }
 }
 
 std::vector<float> Decode(const std::vector<std::byte>& bytes, DType dtype) {

@@ -8,6 +8,8 @@ namespace shoal::cpu {
 // The bf16 bits of every F8_E4M3 code (rule N3: the widening is exact).
 struct Fp8Table {
   uint16_t bits[256];
+  alignas(64) uint8_t low[128];  // the bytes of the positive codes' bits
+  alignas(64) uint8_t high[128];
 };
 constexpr Fp8Table MakeFp8Table() {
   Fp8Table table{};
@@ -23,6 +25,9 @@ constexpr Fp8Table MakeFp8Table() {
       bits = (118 + top) << 7 | ((magnitude << (7 - top)) & 0x7f);
     }
     table.bits[code] = static_cast<uint16_t>(sign | bits);
+    if (code >= 128) continue;
+    table.low[code] = static_cast<uint8_t>(bits);
+    table.high[code] = static_cast<uint8_t>(bits >> 8);
   }
   return table;
 }

@@ -16,13 +16,10 @@ namespace shoal::cpu {
 // REQUIRES: AVX-512 VBMI.
 struct WidenVbmi {
   static void Run(const uint8_t* codes, int64_t tiles, BF16* wide) {
-    alignas(64) uint8_t low[128], high[128];
-    for (int i = 0; i < 128; ++i) {
-      low[i] = static_cast<uint8_t>(kFp8Table.bits[i]);
-      high[i] = static_cast<uint8_t>(kFp8Table.bits[i] >> 8);
-    }
-    const __m512i low0 = _mm512_load_si512(low), low1 = _mm512_load_si512(low + 64);
-    const __m512i high0 = _mm512_load_si512(high), high1 = _mm512_load_si512(high + 64);
+    const __m512i low0 = _mm512_load_si512(kFp8Table.low),
+                  low1 = _mm512_load_si512(kFp8Table.low + 64);
+    const __m512i high0 = _mm512_load_si512(kFp8Table.high),
+                  high1 = _mm512_load_si512(kFp8Table.high + 64);
     const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
     // Spreads 64 bytes so that the interleaving within 128-bit parts leaves them in order.
     const __m512i spread = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
