@@ -31,9 +31,10 @@ class ScannerTest(unittest.TestCase):
       self.assertEqual(scan.files_with(folder, [b"other"]), [])
 
   def test_a_prompt_on_a_command_line_is_found(self):
-    process = subprocess.Popen([sys.executable, "-c", "input()", "zebra-secret"],
-                               stdin=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", "print(flush=True); input()",
+                                "zebra-secret"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+      process.stdout.readline()  # it runs
       self.assertTrue(scan.process_has(process.pid, self.NEEDLES))
       self.assertFalse(scan.process_has(process.pid, [b"other"]))
     finally:
@@ -60,7 +61,7 @@ class PrivacyTest(unittest.TestCase):
     with cluster.LocalCluster(os.getcwd(), MODEL, ranks=2) as local:
       output = self.ask(local, f"{canary} What is 347 + 589?", "--temperature=0", "--max_tokens=200")
       self.assertGreater(len(output), 20)
-      self.ask(local, canary * 80_000)  # refused: too long
+      self.ask(local, canary * 2_000)  # refused: more tokens than the context
       dying = subprocess.Popen([local.shoalctl(), "--api=" + local.addresses["api"], "chat",
                                 f"{canary} What is 987654 - 345678?"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL)
