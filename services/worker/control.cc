@@ -233,6 +233,7 @@ void WorkerControlImpl::Handle(const Event& event, absl::Time now) {
       redial_ = kFirstRedial;
       log_.Info("joined", {{"router", options_.router}});
     }
+    member_.Observe(rank_->report());
     Do(member_.OnMessage(heard->message, now));
   } else if (const auto* hung_up = std::get_if<HungUp>(&event)) {
     OnHungUp(*hung_up, now);

@@ -205,7 +205,7 @@ void Member::SendLoadProgress(int64_t bytes_done, int64_t bytes_total) {
 }
 
 Member::Actions Member::Tick(const EngineReport& report) {
-  report_ = report;
+  Observe(report);
   SendBeat();
   return Take();
 }

@@ -79,6 +79,8 @@ class Member {
   // The group that passes run in broke (a peer's socket closed, a deadline, a bad frame).
   Actions OnGroupBroken(const absl::Status& evidence);
 
+  // What the next beat says, also one that a message calls forth.
+  void Observe(const EngineReport& report) { report_ = report; }
   Actions Tick(const EngineReport& report);  // a beat
   Actions Leave(absl::Duration deadline);    // SIGTERM
 
