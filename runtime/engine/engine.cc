@@ -70,11 +70,11 @@ absl::Status CheckRequest(const Request& request, const Limits& limits) {
 
 class EngineImpl final : public Engine {
  public:
-  EngineImpl(const EngineOptions& options, const Model& model, Device& device, const Clock& clock,
-             EngineMetrics& metrics, StepSink& sink, std::unique_ptr<KvCache> cache)
-      : limits_{model.vocab(), model.max_positions(), options.kv_blocks},
-        desk_(options, clock),
-        loop_(options, {model, device, clock, metrics, sink, desk_}, std::move(cache)),
+  EngineImpl(const EngineOptions& options, const EngineLoop::Parts& parts,
+             std::unique_ptr<KvCache> cache)
+      : limits_{parts.model.vocab(), parts.model.max_positions(), options.kv_blocks},
+        desk_(options, parts.clock),
+        loop_(options, parts, desk_, std::move(cache)),
         thread_([this] { loop_.Run(); }) {}
 
   ~EngineImpl() override {
@@ -120,8 +120,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
                                             .line = model.kv_line(),
                                             .dtype = device.ops().activation_dtype(),
                                             .blocks = options.kv_blocks}));
-  return std::make_unique<EngineImpl>(options, model, device, clock, metrics, sink,
-                                      std::move(cache));
+  const EngineLoop::Parts parts = {model, device, clock, metrics, sink};
+  return std::make_unique<EngineImpl>(options, parts, std::move(cache));
 }
 
 }  // namespace shoal

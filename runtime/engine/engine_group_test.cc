@@ -1,8 +1,11 @@
 // Several ranks: idle ones join, groups break and re-form, and no stream shows
 // it.
 
+#include <algorithm>
+#include <atomic>
 #include <memory>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -96,6 +99,66 @@ TEST_P(EngineGroupTest, GroupsBreakAndNoStreamShowsIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, EngineGroupTest, testing::Values(1, 2, 4));
+
+// Counts the rounds and the sleeps of another agreement.
+class CountingAgreement final : public Agreement {
+ public:
+  struct Counts {
+    std::atomic<int> rounds = 0, idle_rounds = 0, sleeps = 0;
+  };
+  CountingAgreement(std::unique_ptr<Agreement> inner, Counts& counts)
+      : inner_(std::move(inner)), counts_(counts) {}
+
+  int rank() const override { return inner_->rank(); }
+  int size() const override { return inner_->size(); }
+  absl::StatusOr<std::vector<Vote>> Exchange(const Vote& mine) override {
+    ++counts_.rounds;
+    auto votes = inner_->Exchange(mine);
+    bool idle = votes.ok();
+    if (idle) {
+      for (const Vote& vote : *votes) idle &= vote.rows == 0 && vote.pending == 0;
+    }
+    if (idle) ++counts_.idle_rounds;
+    return votes;
+  }
+  absl::Status Sleep() override {
+    ++counts_.sleeps;
+    return inner_->Sleep();
+  }
+  void Wake() override { inner_->Wake(); }
+  void Abort(absl::Status why) override { inner_->Abort(why); }
+  absl::Status status() const override { return inner_->status(); }
+
+ private:
+  const std::unique_ptr<Agreement> inner_;
+  Counts& counts_;
+};
+
+TEST(EngineIdleTest, AnIdleGroupSleepsAndASubmitWakesAllOfIt) {
+  std::vector<CountingAgreement::Counts> counts(3);
+  const Ranks ranks = MakeRanks(3);
+  std::vector<Group> groups = MakeTestGroups(3);
+  for (int r = 0; r < 3; ++r) {
+    groups[r].agreement =
+        std::make_unique<CountingAgreement>(std::move(groups[r].agreement), counts[r]);
+    ranks[r]->engine->Attach(std::move(groups[r]));
+  }
+  for (int round = 1; round <= 3; ++round) {
+    for (auto& c : counts) {
+      while (c.sleeps < round) std::this_thread::yield();
+    }
+    const Request request = MakeTestRequest(round, 5, 4);
+    ASSERT_TRUE(ranks[round % 3]->Submit(request).ok());
+    EXPECT_TRUE(ranks[round % 3]->sink.WaitForEnd(request.key).ids == ReferenceTokens(request));
+  }
+  DetachAll(ranks);
+  for (const auto& c : counts) {
+    // A rank never votes twice in a row for nothing: every idle round ends in a sleep.
+    EXPECT_EQ(c.idle_rounds, c.sleeps);
+    // Each wake-up costs one spurious round at most (12 passes, 4 times to sleep).
+    EXPECT_LE(c.rounds, 12 + 4 + 3 + 1);
+  }
+}
 
 TEST(EngineDetachTest, ComesBackFromAVoteThatNobodyAnswers) {
   TestRank rank;

@@ -18,9 +18,10 @@ bool IsTerminal(const StepOutput& output) { return output.finished || !output.er
 
 }  // namespace
 
-EngineLoop::EngineLoop(const EngineOptions& options, const Parts& parts,
+EngineLoop::EngineLoop(const EngineOptions& options, const Parts& parts, FrontDesk& desk,
                        std::unique_ptr<KvCache> cache)
     : parts_(parts),
+      desk_(desk),
       cache_(std::move(cache)),
       scheduler_(
           {.max_sequences = options.max_sequences, .max_batch_tokens = options.max_batch_tokens},
@@ -31,7 +32,7 @@ EngineLoop::EngineLoop(const EngineOptions& options, const Parts& parts,
 
 void EngineLoop::Run() {
   while (true) {
-    FrontDesk::Work work = parts_.desk.Next(scheduler_.earliest_deadline());
+    FrontDesk::Work work = desk_.Next(scheduler_.earliest_deadline());
     Apply(std::move(work.commands));
     if (work.stop) break;
     if (work.group == nullptr) {
@@ -45,7 +46,7 @@ void EngineLoop::Run() {
       meter_.JoinGroup(work.group->slot_experts);
     }
     const absl::Status status = Step(*work.group, work.draining);
-    if (!status.ok()) parts_.desk.GroupBroke(status);
+    if (!status.ok()) desk_.GroupBroke(status);
   }
   Deliver();
 }
@@ -177,7 +178,7 @@ void EngineLoop::Deliver() {
   load.running = scheduler_.running();
   load.kv_blocks_free = pool.available();
   load.steps = steps_;
-  parts_.desk.Publish(load, ended);
+  desk_.Publish(load, ended);
 }
 
 }  // namespace shoal

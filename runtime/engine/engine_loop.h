@@ -38,10 +38,10 @@ class EngineLoop {
     const Clock& clock;
     EngineMetrics& metrics;
     StepSink& sink;
-    FrontDesk& desk;
   };
 
-  EngineLoop(const EngineOptions& options, const Parts& parts, std::unique_ptr<KvCache> cache);
+  EngineLoop(const EngineOptions& options, const Parts& parts, FrontDesk& desk,
+             std::unique_ptr<KvCache> cache);
 
   // Until the desk says stop.
   void Run();
@@ -61,6 +61,7 @@ class EngineLoop {
   void Deliver();
 
   const Parts parts_;
+  FrontDesk& desk_;
   const std::unique_ptr<KvCache> cache_;
   Scheduler scheduler_;
   PackedBatch batch_;

@@ -111,7 +111,7 @@ class Scheduler {
  private:
   void Admit();
   void AddPiece(Sequence& sequence, int64_t rows);
-  // Appends the token and says whether that was the last.
+  // Appends the token and puts it out; ends the sequence if it was the last, or an error.
   void CommitSample(Sequence& sequence, const absl::StatusOr<TokenId>& sample);
   void End(Sequence& sequence, StepOutput terminal);
   static StepOutput OutputOf(const Sequence& sequence);
