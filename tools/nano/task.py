@@ -18,7 +18,9 @@ import random
 import working
 
 KINDS = ("add", "sub", "mul", "div", "word")
+# How often training draws each kind, and later on: what is learned last, more.
 WEIGHTS = {"add": 15, "sub": 22, "mul": 23, "div": 22, "word": 18}
+LATE_WEIGHTS = {"add": 10, "sub": 24, "mul": 18, "div": 34, "word": 14}
 HELD_OUT_ONE_IN = 16
 
 Problem = collections.namedtuple("Problem", "kind operands question reasoning answer")
@@ -301,10 +303,11 @@ def small_talk(rng):
     return Problem("talk", (), rng.choice(questions), reasoning, answer)
 
 
-def training_stream(seed):
+def training_stream(seed, weights=None):
     """Endless training problems: never a held-out one."""
+    weights = weights or WEIGHTS
     rng = random.Random(f"train {seed}")
-    kinds = [k for k in KINDS for _ in range(WEIGHTS[k])]
+    kinds = [k for k in KINDS for _ in range(weights[k])]
     while True:
         if rng.random() < 0.01:
             yield small_talk(rng)
