@@ -58,7 +58,8 @@ class PrivacyTest(unittest.TestCase):
 
   def test_nothing_of_prompt_or_output_is_left_anywhere(self):
     canary = "zebra" + uuid.uuid4().hex
-    with cluster.LocalCluster(os.getcwd(), MODEL, ranks=2) as local:
+    run_dir = self.enterContext(tempfile.TemporaryDirectory())
+    with cluster.LocalCluster(os.getcwd(), MODEL, ranks=2, run_dir=run_dir) as local:
       output = self.ask(local, f"{canary} What is 347 + 589?", "--temperature=0", "--max_tokens=200")
       self.assertGreater(len(output), 20)
       self.ask(local, canary * 2_000)  # refused: more tokens than the context
@@ -78,7 +79,6 @@ class PrivacyTest(unittest.TestCase):
         self.assertEqual(scan.foreign_peers(process.popen.pid), [], process.name)
         metrics = process.ready(5)["metrics"]
         self.assertFalse(scan.page_has(f"http://{metrics}/metrics", needles), process.name)
-      run_dir = local.run_dir
     self.assertEqual(scan.files_with(run_dir, needles), [])
     self.assertGreater(os.path.getsize(os.path.join(run_dir, "router.log")), 0)
 

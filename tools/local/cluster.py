@@ -1,6 +1,7 @@
 """A Shoal cluster on this machine: one router, N workers, loopback only."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,7 @@ class Process:
         self._ready = dict(word.split("=", 1) for word in words[1:])
         self._ready_event.set()
     self._ready_event.set()  # it ended
+    self.popen.stdout.close()
 
   def ready(self, timeout):
     """The addresses of its `ready` line."""
@@ -72,7 +74,8 @@ class LocalCluster:
   """Use as a context manager: everything has stopped when it is left."""
 
   def __init__(self, bin_dir, model_folder, ranks=4, model_name="nano", api_port=0,
-               control_port=0, metrics_port=0, kv_blocks=1024, devices=None):
+               control_port=0, metrics_port=0, kv_blocks=1024, devices=None,
+               run_dir=None):
     self.bin_dir = bin_dir
     self.model_folder = os.path.abspath(model_folder)
     self.model_name = model_name
@@ -80,7 +83,9 @@ class LocalCluster:
     self.ports = {"api": api_port, "control": control_port, "metrics": metrics_port}
     self.kv_blocks = kv_blocks
     self.devices = devices or ["cpu"] * ranks  # by rank
-    self.run_dir = tempfile.mkdtemp(prefix="shoal-")
+    # Configurations and logs; removed in the end unless the caller gave it or something failed.
+    self.run_dir = run_dir or tempfile.mkdtemp(prefix="shoal-")
+    self._own_run_dir = run_dir is None
     self.router = None
     self.workers = []
     self.addresses = {}
@@ -93,8 +98,10 @@ class LocalCluster:
       raise
     return self
 
-  def __exit__(self, *unused):
+  def __exit__(self, kind, *unused):
     self.stop()
+    if self._own_run_dir and kind is None:
+      shutil.rmtree(self.run_dir)
 
   def _config(self, file_name, **fields):
     path = os.path.join(self.run_dir, file_name + ".textproto")
