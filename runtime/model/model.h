@@ -6,19 +6,20 @@
 #include <vector>
 
 #include "absl/types/span.h"
+
 #include "runtime/device/ops.h"
 #include "runtime/moe/exchange.h"
 #include "runtime/tensor/arena.h"
 
 namespace shoal {
 
-// What one rank brings to one pass.  Zero rows is the empty batch: the rank still joins every exchange.
-// Rows of one sequence are adjacent and ascend in position.
+// What one rank brings to one pass.  Zero rows is the empty batch: the rank still joins every
+// exchange. Rows of one sequence are adjacent and ascend in position.
 struct Batch {
   absl::Span<const TokenId> ids;                             // [T]
   absl::Span<const RowPlace> places;                         // [T]
   absl::Span<const absl::Span<const int32_t>> block_tables;  // one per sequence
-  absl::Span<const int32_t> logit_rows;                      // rows whose logits are wanted, ascending
+  absl::Span<const int32_t> logit_rows;  // rows whose logits are wanted, ascending
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
 };
 
@@ -27,7 +28,8 @@ class PassObserver {
  public:
   enum class Phase : uint8_t { kAttend, kDispatch, kExperts, kCombine, kHead };
   virtual ~PassObserver() = default;
-  virtual void OnPhase(Phase phase) = 0;  // the phase that begins now; the last one ends with the pass
+  virtual void OnPhase(
+      Phase phase) = 0;  // the phase that begins now; the last one ends with the pass
   // rows per local slot of one MoE layer.
   virtual void OnExperts(int layer, absl::Span<const int32_t> slot_rows) = 0;
 };
@@ -37,13 +39,13 @@ struct Pass {
   Ops& ops;
   Arena& arena;
   ExpertExchange* exchange = nullptr;  // null for a dense model
-  Tensor kv_lines;                     // [layers * blocks * kKvBlock, line]: layer l begins at l * blocks * kKvBlock
+  Tensor kv_lines;  // [layers * blocks * kKvBlock, line]: layer l begins at l * blocks * kKvBlock
   int64_t kv_lines_per_layer = 0;
   PassObserver* observer = nullptr;
 };
 
-// A loaded model.  Pure: a pass reads weights and cache, writes the batch's cache lines past the committed length,
-// and returns logits; nothing else changes, so a failed pass never happened.
+// A loaded model.  Pure: a pass reads weights and cache, writes the batch's cache lines past the
+// committed length, and returns logits; nothing else changes, so a failed pass never happened.
 class Model {
  public:
   virtual ~Model() = default;

@@ -1,0 +1,35 @@
+#ifndef SHOAL_RUNTIME_MODEL_TENSOR_TABLE_H_
+#define SHOAL_RUNTIME_MODEL_TENSOR_TABLE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "runtime/model/config.h"
+#include "runtime/moe/placement.h"
+#include "runtime/weights/tensor_table.h"
+#include "runtime/weights/weight_store.h"
+
+namespace shoal {
+
+// Every tensor of a checkpoint with this config, by Hugging Face's names; those of the MTP modules
+// are kUnused.
+TensorTable DeepSeekTensorTable(const DeepSeekConfig& config);
+
+// "model.layers.7."
+std::string LayerPrefix(int32_t layer);
+// "model.layers.7.mlp.experts.3."; `layer` counts all layers.
+std::string ExpertPrefix(int32_t layer, int32_t expert);
+
+// The experts that `rank` holds.
+WeightShare ShareOf(const ExpertPlacement& placement, int rank);
+
+// The bytes of tensor data that a share takes in the checkpoint, counted with the first allowed
+// dtype of each tensor.
+int64_t ShareBytes(const TensorTable& table, const WeightShare& share);
+
+// Parameters of the tensors that are loaded, block scales not counted.
+int64_t ParameterCount(const TensorTable& table);
+
+}  // namespace shoal
+
+#endif  // SHOAL_RUNTIME_MODEL_TENSOR_TABLE_H_

@@ -1,0 +1,95 @@
+#include "runtime/weights/json.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace shoal {
+namespace {
+
+using nlohmann::json;
+
+// Builds the document event by event, and stops at the first thing that is not allowed.
+class Builder : public nlohmann::json_sax<json> {
+ public:
+  explicit Builder(int max_depth) : max_depth_(max_depth) {}
+
+  json document;
+  std::string error;
+
+  bool null() override { return Put(nullptr) != nullptr; }
+  bool boolean(bool v) override { return Put(v) != nullptr; }
+  bool number_integer(int64_t v) override { return Put(v) != nullptr; }
+  bool number_unsigned(uint64_t v) override { return Put(v) != nullptr; }
+  bool number_float(double v, const std::string&) override { return Put(v) != nullptr; }
+  bool string(std::string& v) override { return Put(std::move(v)) != nullptr; }
+  bool binary(binary_t&) override { return Fail("binary value"); }
+
+  bool start_object(size_t) override { return Open(json::object()); }
+  bool start_array(size_t) override { return Open(json::array()); }
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
+
+  bool key(std::string& name) override {
+    if (open_.back()->contains(name))
+      return Fail(absl::StrCat("key \"", name, "\" stands twice in one object"));
+    key_ = std::move(name);
+    return true;
+  }
+
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    return Fail(absl::StrCat("not JSON at byte ", position));
+  }
+
+ private:
+  bool Fail(std::string why) {
+    if (error.empty()) error = std::move(why);
+    return false;
+  }
+
+  json* Put(json value) {
+    if (open_.empty()) {
+      document = std::move(value);
+      return &document;
+    }
+    json& parent = *open_.back();
+    if (parent.is_array()) return &parent.emplace_back(std::move(value));
+    return &(parent[key_] = std::move(value));
+  }
+
+  bool Open(json container) {
+    if (static_cast<int>(open_.size()) == max_depth_) {
+      return Fail(absl::StrCat("nested deeper than ", max_depth_, " levels"));
+    }
+    open_.push_back(Put(std::move(container)));
+    return true;
+  }
+
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const int max_depth_;
+  std::vector<json*> open_;  // a parent never moves while a child is open
+  std::string key_;
+};
+
+}  // namespace
+
+absl::StatusOr<json> ParseStrictJson(absl::string_view text, absl::string_view what,
+                                     int max_depth) {
+  Builder builder(max_depth);
+  if (!json::sax_parse(text, &builder)) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": ", builder.error));
+  }
+  return std::move(builder.document);
+}
+
+}  // namespace shoal

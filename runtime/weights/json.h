@@ -1,0 +1,18 @@
+#ifndef SHOAL_RUNTIME_WEIGHTS_JSON_H_
+#define SHOAL_RUNTIME_WEIGHTS_JSON_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+
+namespace shoal {
+
+// Parses one JSON document that came from outside.  INVALID_ARGUMENT, beginning with `what`, for
+// bad syntax, bad UTF-8, data after the document, a key that stands twice in an object, or nesting
+// deeper than `max_depth`: two readers of an ambiguous file must never see different things.
+absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text, absl::string_view what,
+                                               int max_depth = 8);
+
+}  // namespace shoal
+
+#endif  // SHOAL_RUNTIME_WEIGHTS_JSON_H_

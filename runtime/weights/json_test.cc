@@ -1,0 +1,44 @@
+#include "runtime/weights/json.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace shoal {
+namespace {
+
+std::string ErrorOf(const std::string& text, int max_depth = 4) {
+  const auto parsed = ParseStrictJson(text, "x.json", max_depth);
+  EXPECT_FALSE(parsed.ok()) << text;
+  return std::string(parsed.status().message());
+}
+
+TEST(ParseStrictJson, KeepsEveryKindOfValue) {
+  const std::string text = R"({"a":[1,-2,2.5,"x",null,true,{}],"b":{"c":18446744073709551615}})";
+  const auto parsed = ParseStrictJson(text, "x.json", 3);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->dump(), text);
+}
+
+TEST(ParseStrictJson, RefusesAKeyThatStandsTwice) {
+  EXPECT_EQ(ErrorOf(R"({"a":1,"b":{"c":1,"c":1}})"),
+            "x.json: key \"c\" stands twice in one object");
+  EXPECT_EQ(ErrorOf(R"({"a":1,"\u0061":2})"), "x.json: key \"a\" stands twice in one object");
+  EXPECT_TRUE(ParseStrictJson(R"([{"a":1},{"a":2}])", "x.json").ok());
+}
+
+TEST(ParseStrictJson, RefusesDepthBeforeItIsReached) {
+  EXPECT_TRUE(ParseStrictJson("[[[[1]]]]", "x.json", 4).ok());
+  EXPECT_EQ(ErrorOf("[[[[[1]]]]]"), "x.json: nested deeper than 4 levels");
+  EXPECT_EQ(ErrorOf(std::string(1 << 20, '[')), "x.json: nested deeper than 4 levels");
+}
+
+TEST(ParseStrictJson, RefusesWhatIsNotOneDocument) {
+  for (const char* text : {"", "{", "{} {}", "{}x", "{'a':1}", "{\"a\":01}", "[1,]", "\"\x80\"",
+                           "\"\xff\xfe\"", "[NaN]", "[1e999]", "// comment\n{}"}) {
+    EXPECT_NE(ErrorOf(text).find("x.json: not JSON at byte "), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace shoal
