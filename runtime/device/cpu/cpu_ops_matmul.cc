@@ -186,7 +186,10 @@ void CpuOps::Gate(Tensor x, Tensor w, Tensor bias, const GateConfig& config, Rou
   const GateTask task{x, w, config.score == GateScore::kSoftmax,
                       shared_.ReserveOf<float>(x.rows * config.experts)};
   const float* bias_row = bias.empty() ? nullptr : bias.At<float>(0);
-  const int64_t grain = 65536 / (w.rows * w.cols) + 1;
+  // Few rows share the weights of a pass over the experts: rows are divided once, not taken one by
+  // one.
+  const int64_t share = CeilDiv(x.rows, pool_.threads());
+  const int64_t grain = std::max<int64_t>(share, 65536 / (w.rows * w.cols) + 1);
   pool_.ParallelFor(x.rows, grain, [&](int worker, int64_t begin, int64_t end) {
     kernels_.gate_scores(task, begin, end);
     for (int64_t t = begin; t < end; ++t) {

@@ -16,15 +16,20 @@ BF16 Convert(float x) { return BF16::FromFloat(x); }
 BF16 Convert(BF16 x) { return x; }
 F8E4M3 Convert(F8E4M3 x) { return x; }
 
+// Tile by tile in the order of the packed form: 16 streams are read, one is written.
 template <typename From, typename To>
 void Pack(const Tensor& host, To* packed) {
-  const int64_t chunks = CeilDiv(host.cols, kChunk);
-  std::memset(static_cast<void*>(packed), 0,
-              static_cast<size_t>(PackedWeightSize(host.rows, host.cols)) * sizeof(To));
-  for (int64_t row = 0; row < host.rows; ++row) {
-    const From* from = host.At<From>(row);
-    To* panel = packed + row / kPanel * chunks * kTile + row % kPanel * 2;
-    for (int64_t k = 0; k < host.cols; ++k) panel[k / 2 * 2 * kPanel + k % 2] = Convert(from[k]);
+  const int64_t pairs = CeilDiv(host.cols, kChunk) * kChunk / 2;
+  for (int64_t panel = 0; panel < host.rows; panel += kPanel) {
+    const From* row[kPanel];
+    const int64_t columns = std::min<int64_t>(kPanel, host.rows - panel);
+    for (int64_t c = 0; c < columns; ++c) row[c] = host.At<From>(panel + c);
+    for (int64_t k = 0; k < 2 * pairs; k += 2, packed += 2 * kPanel) {
+      for (int64_t c = 0; c < kPanel; ++c) {
+        packed[2 * c] = c < columns && k < host.cols ? Convert(row[c][k]) : To{};
+        packed[2 * c + 1] = c < columns && k + 1 < host.cols ? Convert(row[c][k + 1]) : To{};
+      }
+    }
   }
 }
 

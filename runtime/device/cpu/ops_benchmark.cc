@@ -59,26 +59,31 @@ std::unique_ptr<Device> Make(Isa isa, int threads) {
   return *std::move(device);
 }
 
-// GB/s of reading memory, one thread: the pieces of 1 GiB in turn, so that none is in a cache.
+// GB/s of reading memory, one thread, by four streams: 64 MiB pieces of 1 GiB in turn, so that none
+// is in a cache near the core.
 double MemoryCeiling() {
-  constexpr size_t kBytes = size_t{1} << 30, kPiece = kBytes / 16;
+  constexpr size_t kBytes = size_t{1} << 30, kPieces = 16,
+                   kStream = kBytes / kPieces / 4 / sizeof(__m128i);
   const std::unique_ptr<Device> device = Make(Isa::kPortable, 1);
   absl::StatusOr<Buffer> buffer = device->Allocate(kBytes);
   CHECK_OK(buffer);
-  const auto* all = reinterpret_cast<const __m128i*>(buffer->data());
   std::fill_n(reinterpret_cast<uint64_t*>(buffer->data()), kBytes / 8, 1);
-  __m128i sum = _mm_setzero_si128();
+  const auto* all = reinterpret_cast<const __m128i*>(buffer->data());
+  __m128i sum[4] = {};
   size_t turn = 0;
   const double s = Seconds([&] {
-    const __m128i* p = all + turn++ % 16 * (kPiece / 16);
-    for (size_t i = 0; i < kPiece / 16; i += 4) {
-      const __m128i a = _mm_add_epi64(_mm_load_si128(p + i), _mm_load_si128(p + i + 1));
-      const __m128i b = _mm_add_epi64(_mm_load_si128(p + i + 2), _mm_load_si128(p + i + 3));
-      sum = _mm_add_epi64(sum, _mm_add_epi64(a, b));
+    const __m128i* p = all + turn++ % kPieces * 4 * kStream;
+    for (size_t i = 0; i < kStream; i += 4) {
+      for (size_t stream = 0; stream < 4; ++stream) {
+        const __m128i* q = p + stream * kStream + i;
+        const __m128i a = _mm_add_epi64(_mm_load_si128(q), _mm_load_si128(q + 1));
+        const __m128i b = _mm_add_epi64(_mm_load_si128(q + 2), _mm_load_si128(q + 3));
+        sum[stream] = _mm_add_epi64(sum[stream], _mm_add_epi64(a, b));
+      }
     }
   });
-  CHECK_NE(_mm_cvtsi128_si64(sum), 0);
-  return kPiece / s / 1e9;
+  for (const __m128i& part : sum) CHECK_NE(_mm_cvtsi128_si64(part), 0);
+  return kBytes / kPieces / s / 1e9;
 }
 
 struct Ceilings {

@@ -136,18 +136,48 @@ void Combine(const CombineTask& task, int64_t begin, int64_t end) {
   }
 }
 
-// E logits of one row: w_e . x, each in 16 lanes with a fused chain per lane (rules N8, N10).
-template <class V, int E>
-void GateLogits(const GateTask& task, const BF16* x, int64_t expert, float* out) {
-  typename V::F acc[E];
-  for (int e = 0; e < E; ++e) acc[e] = V::Zero();
+// The logits w_e . x of R rows and E experts, each in 16 lanes with a fused chain per lane (rules
+// N8, N10).
+template <class V, int R, int E>
+void GateLogits(const GateTask& task, int64_t row, int64_t expert) {
+  typename V::F acc[R][E];
+  for (int r = 0; r < R; ++r) {
+    for (int e = 0; e < E; ++e) acc[r][e] = V::Zero();
+  }
+  const BF16* x = RowAt<V, BF16>(task.x, row);
   const float* w = RowAt<V, float>(task.w, expert);
-  const int64_t stride = task.w.row_stride;
+  const int64_t x_stride = task.x.row_stride, w_stride = task.w.row_stride;
   ForLanes<V>(task.x.cols, [&](int64_t i, int n) {
-    const auto v = LoadUpTo<V>(x + i, n);
-    for (int e = 0; e < E; ++e) acc[e] = V::Fma(v, LoadUpTo<V>(w + e * stride + i, n), acc[e]);
+    typename V::F weight[E];
+    for (int e = 0; e < E; ++e) weight[e] = LoadUpTo<V>(w + e * w_stride + i, n);
+    for (int r = 0; r < R; ++r) {
+      const auto v = LoadUpTo<V>(x + r * x_stride + i, n);
+      for (int e = 0; e < E; ++e) acc[r][e] = V::Fma(v, weight[e], acc[r][e]);
+    }
   });
-  for (int e = 0; e < E; ++e) out[e] = V::Sum(acc[e]);
+  for (int r = 0; r < R; ++r) {
+    for (int e = 0; e < E; ++e)
+      task.scores[(row + r) * task.w.rows + expert + e] = V::Sum(acc[r][e]);
+  }
+}
+
+// All logits of rows [begin, end), experts in fours: those weights stay in a cache while the rows
+// pass.
+template <class V>
+void AllGateLogits(const GateTask& task, int64_t begin, int64_t end) {
+  for (int64_t e = 0; e < task.w.rows;) {
+    const bool four = e + 4 <= task.w.rows;
+    int64_t row = begin;
+    for (; four && row + 4 <= end; row += 4) GateLogits<V, 4, 4>(task, row, e);
+    for (; row < end; ++row) {
+      if (four) {
+        GateLogits<V, 1, 4>(task, row, e);
+      } else {
+        GateLogits<V, 1, 1>(task, row, e);
+      }
+    }
+    e += four ? 4 : 1;
+  }
 }
 
 // exp(x - max) / sum.
@@ -167,13 +197,12 @@ void SoftmaxRow(float* x, int64_t size) {
 
 template <class V>
 void GateScores(const GateTask& task, int64_t begin, int64_t end) {
+  constexpr int64_t kRows = 32;  // of x that stay in the second-level cache
   const int64_t experts = task.w.rows;
+  for (int64_t row = begin; row < end; row += kRows)
+    AllGateLogits<V>(task, row, row + kRows < end ? row + kRows : end);
   for (int64_t row = begin; row < end; ++row) {
-    const BF16* x = RowAt<V, BF16>(task.x, row);
     float* scores = task.scores + row * experts;
-    int64_t e = 0;
-    for (; e + 8 <= experts; e += 8) GateLogits<V, 8>(task, x, e, scores + e);
-    for (; e < experts; ++e) GateLogits<V, 1>(task, x, e, scores + e);
     if (task.softmax) {
       SoftmaxRow<V>(scores, experts);
     } else {
