@@ -109,6 +109,8 @@ class ClusterBackendImpl final : public ClusterBackend, private JoinHandler, pri
   std::map<ConnectionId, Peer> peers_;
   std::vector<ConnectionId> by_rank_;  // of the epoch that serves
   std::string last_waiting_for_;
+  bool was_serving_ = false;
+  bool loads_due_ = true;  // what changes all the time is shown to watchers once per beat
 
   JoinService joins_;
   ClusterService cluster_;
@@ -178,7 +180,7 @@ void ClusterBackendImpl::Run() {
       Do(membership_.Tick(now));
       Redial(now);
       next_tick = now + options_.beat;
-      cluster_.Publish(membership_.State());
+      loads_due_ = true;
     }
     Publish();
   }
@@ -316,6 +318,11 @@ void ClusterBackendImpl::Publish() {
                                 .kv_blocks_total = r.load().kv_blocks_total()};
   }
   CountRanks(state);
+  // Watchers hear at once of what the group does, and every beat of loads.
+  const bool news = snapshot.waiting_for != last_waiting_for_ || state.serving() != was_serving_;
+  if (news || loads_due_) cluster_.Publish(state);
+  loads_due_ = false;
+  was_serving_ = state.serving();
   if (snapshot.waiting_for != last_waiting_for_) {
     last_waiting_for_ = snapshot.waiting_for;
     if (!last_waiting_for_.empty()) around_.log.Info("waiting", {{"for", last_waiting_for_}});
