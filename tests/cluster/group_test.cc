@@ -127,6 +127,20 @@ TEST_F(GroupTest, KilledWhileServingEndsEveryStreamTypedAndSoon) {
   EXPECT_FALSE(Answer(10).empty());
 }
 
+TEST_F(GroupTest, KilledWhileJoiningDisturbsNobody) {
+  cluster_->worker("w2").Signal(SIGKILL);
+  ASSERT_TRUE(cluster_->worker("w2").WaitExit(absl::Seconds(5)).has_value());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(cluster_->StartWorker("w2").ok());
+    cluster_->worker("w2").Signal(SIGKILL);  // while it joins, loads or connects
+    ASSERT_TRUE(cluster_->worker("w2").WaitExit(absl::Seconds(5)).has_value());
+  }
+  ASSERT_TRUE(cluster_->StartWorker("w2").ok());
+  const auto up = cluster_->WaitServing();
+  ASSERT_TRUE(up.ok()) << up.status();
+  EXPECT_FALSE(Answer(10).empty());
+}
+
 TEST_F(GroupTest, SigtermLetsWhatRunsFinish) {
   Stream stream(cluster_->inference(), Prompt(), 300);
   stream.Read(2);
