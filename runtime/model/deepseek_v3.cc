@@ -75,26 +75,6 @@ Tensor ExpertFfn(Pass& p, Tensor x, absl::Span<const int32_t> rows, const MoeWei
   return out;
 }
 
-// Multi-head latent attention with W^UK absorbed into the query and W^UV into the output (rule N6),
-// so that only the latent c^KV and the shared k^R are cached and read.
-Tensor Mla(Pass& p, const DeepSeekConfig& c, const MlaWeights& w, const RopeTable& rope,
-           float softmax_scale, const KvLayer& kv, Tensor h, absl::Span<const RowPlace> places) {
-  const Tensor cq =
-      w.dq ? RmsNorm(p, MatMul(p, h, *w.dq), w.q_norm, c.rms_eps) : h;  // c^Q = W^DQ h        (6)
-  const auto [qc, qr] = MatMul(p, cq, w.uq).Heads(c.heads).Split(c.nope_dim);  // q^C, q^R (7-9)
-  const auto [latent, kr] = MatMul(p, h, w.dkv).Split(c.kv_lora_rank);  // c^KV, k^R        (1, 3)
-  p.ops.AppendKv(kv, RmsNorm(p, latent, w.kv_norm, c.rms_eps), Rope(p, kr, rope, places), places);
-
-  const Tensor q_rope = Rope(p, qr, rope, places);  // [T, heads, rope]
-  const Tensor q_latent =
-      HeadMatMul(p, Cast(p, qc), w.kv_b.uk);  // q^C W^UK [T, heads, kv_rank]       (2)
-  const Tensor attended = NewAct(p, h.rows, int64_t{c.heads} * c.kv_lora_rank).Heads(c.heads);
-  p.ops.MlaAttend(q_latent, q_rope, kv, places, softmax_scale,
-                  attended);                            // softmax(q k^T / ..) c^KV      (10)
-  const Tensor o = HeadMatMul(p, attended, w.kv_b.uv);  // [T, heads, v]                      (5)
-  return MatMul(p, o.Flat(), w.o);                      // u = W^O [o_1; ...; o_nh]          (11)
-}
-
 }  // namespace
 
 DeepSeekV3::DeepSeekV3(const DeepSeekConfig& config, DeepSeekWeights weights)
@@ -126,14 +106,37 @@ void DeepSeekV3::Embed(Pass& pass, Lane& lane) const {
   pass.ops.RmsNorm(lane.x, weights_.first_norm, config_.rms_eps, lane.h);
 }
 
+// Multi-head latent attention with W^UK absorbed into the query and W^UV into the output (rule N6),
+// so that only the latent c^KV and the shared k^R are cached and read.
+Tensor DeepSeekV3::Mla(Pass& p, const Lane& lane, const MlaWeights& w, const KvLayer& kv) const {
+  const DeepSeekConfig& c = config_;
+  const Tensor h = lane.h;
+  const absl::Span<const RowPlace> at = lane.batch.places;
+
+  // Down to the latents and up to the queries.
+  const Tensor cq = w.dq ? RmsNorm(p, MatMul(p, h, *w.dq), w.q_norm, c.rms_eps) : h;  // (6)
+  const auto [qc, qr] = MatMul(p, cq, w.uq).Heads(c.heads).Split(c.nope_dim);         // (7-9)
+  const auto [latent, kr] = MatMul(p, h, w.dkv).Split(c.kv_lora_rank);                // (1, 3)
+  const Tensor ckv = RmsNorm(p, latent, w.kv_norm, c.rms_eps);
+  p.ops.AppendKv(kv, ckv, Rope(p, kr, weights_.rope, at), at);
+
+  // softmax(q k^T) c^KV over the cache, in latent space.
+  const Tensor q_latent = HeadMatMul(p, Cast(p, qc), w.kv_b.uk);  // [T, heads, kv_rank]   (2)
+  const Tensor q_rope = Rope(p, qr, weights_.rope, at);           // [T, heads, rope]
+  const Tensor attended = NewAct(p, h.rows, int64_t{c.heads} * c.kv_lora_rank).Heads(c.heads);
+  p.ops.MlaAttend(q_latent, q_rope, kv, at, softmax_scale_, attended);  // (10)
+
+  const Tensor o = HeadMatMul(p, attended, w.kv_b.uv);  // [T, heads, v]                   (5)
+  return MatMul(p, o.Flat(), w.o);                      // u = W^O [o_1; ...; o_nh]        (11)
+}
+
 // x += MLA(RmsNorm(x))
 void DeepSeekV3::Attend(Pass& pass, Lane& lane, int layer) const {
   Begin(pass, Phase::kAttend);
   const LayerWeights& w = weights_.layers[layer];
   const int64_t lines = pass.kv_lines_per_layer;
   const KvLayer kv{pass.kv_lines.Rows(layer * lines, lines), lane.batch.block_tables};
-  const Tensor u =
-      Mla(pass, config_, w.attn, weights_.rope, softmax_scale_, kv, lane.h, lane.batch.places);
+  const Tensor u = Mla(pass, lane, w.attn, kv);
   pass.ops.AddRmsNorm(lane.x, u, w.ffn_norm, config_.rms_eps, lane.h);
 }
 
@@ -144,8 +147,8 @@ void DeepSeekV3::Dense(Pass& pass, Lane& lane, const LayerWeights& w) const {
   pass.ops.AddRmsNorm(lane.x, lane.y, w.next_norm, config_.rms_eps, lane.h);
 }
 
-// x += sum_i FFN^(s)_i(u) + sum_i g_i FFN^(r)_i(u), u = RmsNorm(x) (12) in three stages.  First the
-// gate g (13-16) sends tokens off to their experts;
+// x += sum_i FFN^(s)_i(u) + sum_i g_i FFN^(r)_i(u), where u = RmsNorm(x) (12), in three stages.
+// The gate g (13-16) sends tokens off to their experts,
 void DeepSeekV3::Dispatch(Pass& pass, Lane& lane, const MoeWeights& w) const {
   Begin(pass, Phase::kDispatch);
   pass.ops.Gate(lane.h, w.centroids, w.bias, config_.gate, &lane.routing);
@@ -153,7 +156,7 @@ void DeepSeekV3::Dispatch(Pass& pass, Lane& lane, const MoeWeights& w) const {
       pass.exchange->BeginDispatch(lane.channel, w.index, pass.arena, lane.h, lane.routing);
 }
 
-// the shared expert runs while they travel, then the routed ones on the tokens that came here;
+// the shared expert runs while they travel, then the routed ones on the tokens that came here,
 void DeepSeekV3::Experts(Pass& pass, Lane& lane, const MoeWeights& w) const {
   Begin(pass, Phase::kExperts);
   lane.y = Ffn(pass, lane.h, w.shared);

@@ -51,6 +51,7 @@ class DeepSeekV3 : public Model {
   void Combine(Pass& pass, Lane& lane, const LayerWeights& w) const;
 
   void Embed(Pass& pass, Lane& lane) const;
+  Tensor Mla(Pass& pass, const Lane& lane, const MlaWeights& w, const KvLayer& kv) const;
   Tensor Head(Pass& pass, Lane& lane) const;
 
   const DeepSeekConfig config_;

@@ -1,5 +1,8 @@
 // shoal-convert: the FP8 form of a BF16 checkpoint, or digests for one that has none.
 
+#include <unistd.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -39,8 +42,10 @@ int AddDigests(const std::string& folder) {
 }
 
 int Convert(const std::string& from, const std::string& to) {
-  const absl::StatusOr<shoal::ConvertResult> result = shoal::ConvertToFp8(from, to, ShowProgress);
-  std::fprintf(stderr, "\r    \r");
+  const bool watched = isatty(STDERR_FILENO) != 0;
+  const absl::StatusOr<shoal::ConvertResult> result =
+      shoal::ConvertToFp8(from, to, watched ? ShowProgress : shoal::ConvertProgress());
+  if (watched) std::fprintf(stderr, "\r    \r");
   if (!result.ok()) return Fail(result.status());
   std::printf("%lld tensors quantized, %lld as they were, %lld bytes\ndigest %s\n",
               static_cast<long long>(result->quantized), static_cast<long long>(result->copied),

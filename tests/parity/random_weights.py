@@ -1,0 +1,46 @@
+"""The random weights of runtime/model/testing/random_checkpoint.cc, bit for bit.
+
+A value is a function of (tensor name, index, seed): FNV-1a of the name, splitmix64, 24 bits of it,
+float32 arithmetic, rounded to bf16.
+"""
+
+import numpy as np
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = (1 << 64) - 1
+
+
+def _name_hash(name):
+    h = 0xCBF29CE484222325
+    for byte in name.encode():
+        h = ((h ^ byte) * 0x100000001B3) & _MASK
+    return h
+
+
+def _amplitude_and_offset(name, shape):
+    if name.endswith("e_score_correction_bias"):
+        return np.float32(0.05), np.float32(0)
+    if len(shape) == 1:
+        return np.float32(0.25), np.float32(1)
+    if name.endswith("embed_tokens.weight"):
+        return np.float32(1), np.float32(0)
+    unit = np.float32(np.sqrt(np.float64(3.0) / np.float64(shape[1])))
+    return (np.float32(2) * unit if name.endswith("lm_head.weight") else unit), np.float32(0)
+
+
+def random_values(name, shape, seed):
+    """float32 array of `shape`; every value is exact in bf16."""
+    count = int(np.prod(shape))
+    start = np.uint64(_name_hash(name) ^ ((seed * _GOLDEN) & _MASK))
+    with np.errstate(over="ignore"):
+        z = start + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    u = ((z >> np.uint64(40)).astype(np.int32) - (1 << 23)).astype(np.float32) * np.float32(2.0**-23)
+    amplitude, offset = _amplitude_and_offset(name, shape)
+    value = (offset + amplitude * u).astype(np.float32)
+    # To bf16, to nearest even; there are no NaNs.
+    bits = value.view(np.uint32)
+    bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32).reshape(shape)
