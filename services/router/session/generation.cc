@@ -27,6 +27,20 @@ v1::FinishReason ReasonFor(End::End end) {
   }
 }
 
+// A rank's error as its client's. A code that is none must not become OK: the status is never OK
+// without a Finish.
+absl::Status ErrorOf(const v1::GenerationTokens& tokens) {
+  if (tokens.error_code() < 1 || tokens.error_code() > 16) {
+    return absl::InternalError(absl::StrCat("a rank ended the generation with the error code ",
+                                            tokens.error_code(), ", which is outside [1, 16]"));
+  }
+  const auto code = static_cast<absl::StatusCode>(tokens.error_code());
+  if (code != absl::StatusCode::kUnavailable && code != absl::StatusCode::kResourceExhausted) {
+    return absl::Status(code, tokens.error_message());
+  }
+  return RetryLater(code, "RANK_REFUSED", absl::Seconds(1), tokens.error_message());
+}
+
 // A worker answers well before the client's own deadline cuts the stream, so that what there is
 // arrives with its Finish.
 absl::Duration WorkerTime(absl::Duration left) {
@@ -68,6 +82,11 @@ uint32_t Generation::attempt() const {
   return attempt_;
 }
 
+bool Generation::has_first_token() const {
+  MutexLock lock(&mu_);
+  return first_token_ != absl::InfiniteFuture();
+}
+
 bool Generation::OnTokens(const v1::GenerationTokens& tokens) {
   MutexLock lock(&mu_);
   if (ended_) return true;
@@ -93,10 +112,24 @@ bool Generation::OnTokens(const v1::GenerationTokens& tokens) {
   return ended_;
 }
 
-bool Generation::Fail(absl::Status why) {
+void Generation::Fail(absl::Status why) {
   MutexLock lock(&mu_);
   if (!ended_) EndLocked(std::move(why), v1::FINISH_REASON_UNSPECIFIED);
-  return true;
+}
+
+bool Generation::Discard() {
+  MutexLock lock(&mu_);
+  return !std::exchange(ended_, true);
+}
+
+void Generation::RequestCancel() {
+  MutexLock lock(&mu_);
+  cancel_requested_ = true;
+}
+
+bool Generation::unwanted() const {
+  MutexLock lock(&mu_);
+  return ended_ || cancel_requested_;
 }
 
 void Generation::AppendLocked(TokenId id, Events* events) {
@@ -107,9 +140,8 @@ void Generation::AppendLocked(TokenId id, Events* events) {
 bool Generation::PushLocked(Events events) {
   for (v1::GenerateEvent& event : events) {
     if (outbox_->Push(std::move(event))) continue;
-    EndLocked(WithReason(absl::ResourceExhaustedError(
-                             "the client reads too slowly: too many output tokens wait for it"),
-                         "SLOW_READER"),
+    EndLocked(RetryLater(absl::StatusCode::kResourceExhausted, "SLOW_READER", absl::Seconds(1),
+                         "the client reads too slowly: too many output tokens wait for it"),
               v1::FINISH_REASON_UNSPECIFIED);
     return false;
   }
@@ -118,16 +150,18 @@ bool Generation::PushLocked(Events events) {
 
 void Generation::FinishLocked(const v1::GenerationTokens& tokens) {
   if (tokens.end() == End::END_ERROR) {
-    EndLocked(
-        absl::Status(static_cast<absl::StatusCode>(tokens.error_code()), tokens.error_message()),
-        v1::FINISH_REASON_UNSPECIFIED);
-    return;
+    return EndLocked(ErrorOf(tokens), v1::FINISH_REASON_UNSPECIFIED);
+  }
+  v1::FinishReason reason = ReasonFor(tokens.end());
+  if (reason == v1::FINISH_REASON_UNSPECIFIED) {
+    return EndLocked(
+        absl::InternalError(absl::StrCat("rank ", rank_, " sent the unknown end ", tokens.end())),
+        reason);
   }
   Events events;
   if (emitted_.empty()) events.push_back(StartedEvent());  // ended before its first token
   text_.Finish(&events);
   if (!PushLocked(std::move(events))) return;
-  v1::FinishReason reason = ReasonFor(tokens.end());
   if (reason == v1::STOP && text_.tool_calls() > 0) reason = v1::TOOL_CALLS;
   Events last;
   last.push_back(FinishEventLocked(reason));
@@ -151,6 +185,8 @@ void Generation::MeasureLocked(int64_t tokens) {
     first_token_ = now;
     metrics_.ttft_seconds.Observe(absl::ToDoubleSeconds(now - spec_.arrival));
     metrics_.prompt_tokens.Increment(spec_.submit.prompt_size());
+    metrics_.waiting.Decrement();
+    metrics_.running.Increment();
   } else {
     metrics_.itl_seconds.Observe(absl::ToDoubleSeconds(now - last_token_) /
                                  static_cast<double>(tokens));

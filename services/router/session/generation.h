@@ -46,15 +46,26 @@ class Generation {
 
   const std::string& id() const { return spec_.generation_id; }
   const std::string& request_id() const { return spec_.request_id; }
+  absl::Time arrival() const { return spec_.arrival; }
 
   // The journal as a rank takes it: prompt, what was emitted, options, the time that is left.
   v1::Submit NextSubmit(int32_t rank);
-  int32_t rank() const;
+  int32_t rank() const;  // -1: none has been asked yet
   uint32_t attempt() const;
+  bool has_first_token() const;
 
-  // Each returns whether the generation has ended (now or before).
+  // Whether the generation has ended, now or before.
   bool OnTokens(const v1::GenerationTokens& tokens);
-  bool Fail(absl::Status why);  // typed error to the client
+  // Ends it with a typed error to the client, unless it has ended.
+  void Fail(absl::Status why);
+  // Ends it without a word: whoever started it is told otherwise. False when it had ended already,
+  // so that the outbox has heard why.
+  bool Discard();
+
+  // Its rank is to be told to end it. Remembered, because the rank may not have it yet.
+  void RequestCancel();
+  // A rank that has it must be told to end it.
+  bool unwanted() const;
 
  private:
   using Events = std::vector<v1::GenerateEvent>;
@@ -78,6 +89,7 @@ class Generation {
   uint32_t attempt_ ABSL_GUARDED_BY(mu_) = 0;          // 1 is the first
   int32_t rank_ ABSL_GUARDED_BY(mu_) = -1;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool cancel_requested_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time first_token_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   absl::Time last_token_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
 };

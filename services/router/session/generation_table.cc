@@ -31,7 +31,7 @@ absl::Status GenerationTable::Admit(const Shared& generation) {
                       "REQUEST_ID_IN_USE");
   }
   by_id_.emplace(generation->id(), generation);
-  metrics_.running.Set(static_cast<double>(by_id_.size()));
+  metrics_.waiting.Increment();
   return absl::OkStatus();
 }
 
@@ -59,6 +59,8 @@ absl::Status GenerationTable::Place(const Shared& generation, int64_t kv_blocks)
   for (size_t tries = group.ranks.size();; --tries) {
     ASSIGN_OR_RETURN(const int32_t rank, PickRank({.kv_blocks = kv_blocks}, group.ranks));
     const absl::Status sent = backend_.Submit(rank, generation->NextSubmit(rank));
+    // It may have ended, or been cancelled, while no rank had it yet.
+    if (sent.ok() && generation->unwanted()) TellRankToCancel(*generation);
     if (sent.ok() || tries <= 1) return sent;
     for (RankLoad& load : group.ranks) load.accepting &= load.rank != rank;
   }
@@ -66,9 +68,15 @@ absl::Status GenerationTable::Place(const Shared& generation, int64_t kv_blocks)
 
 absl::Status GenerationTable::Start(Shared generation, int64_t kv_blocks) {
   RETURN_IF_ERROR(Admit(generation));
-  absl::Status placed = Place(generation, kv_blocks);
-  if (!placed.ok()) Forget(*generation);
-  return placed;
+  const absl::Status placed = Place(generation, kv_blocks);
+  if (placed.ok()) {
+    metrics_.queue_seconds.Observe(absl::ToDoubleSeconds(clock_.Now() - generation->arrival()));
+    return placed;
+  }
+  // A drain or a lost rank may have ended it meanwhile: then its outbox has heard.
+  const bool unheard = generation->Discard();
+  Forget(*generation);
+  return unheard ? placed : absl::OkStatus();
 }
 
 GenerationTable::Shared GenerationTable::Find(absl::string_view generation_id) const {
@@ -77,17 +85,20 @@ GenerationTable::Shared GenerationTable::Find(absl::string_view generation_id) c
   return found == by_id_.end() ? nullptr : found->second;
 }
 
+// REQUIRES: it has ended, so that no first token moves it from waiting to running any more.
 void GenerationTable::Forget(const Generation& generation) {
   MutexLock lock(&mu_);
   // Copies: the entries own the strings that name them.
   const std::string id = generation.id(), request = generation.request_id();
   if (by_id_.erase(id) == 0) return;
   by_request_.erase(request);
-  metrics_.running.Set(static_cast<double>(by_id_.size()));
+  (generation.has_first_token() ? metrics_.running : metrics_.waiting).Decrement();
   if (by_id_.empty()) empty_.SignalAll();
 }
 
-void GenerationTable::TellRankToCancel(const Generation& generation) {
+void GenerationTable::TellRankToCancel(Generation& generation) {
+  generation.RequestCancel();
+  if (generation.rank() < 0) return;  // Place() will see it
   backend_.Cancel(generation.rank(), generation.id(), generation.attempt());
 }
 

@@ -37,8 +37,8 @@ class GenerationTable : public BackendListener {
   // no rank).
   absl::Status Start(std::shared_ptr<Generation> generation, int64_t kv_blocks);
 
-  // Asks the generation's rank to end it; it finishes with CANCELLED. False when no such generation
-  // is open.
+  // Asks the generation's rank to end it, now or as soon as one has it; it finishes with CANCELLED.
+  // False when no such generation is open.
   bool CancelRequest(absl::string_view request_id);
   bool CancelGeneration(absl::string_view generation_id);
 
@@ -62,7 +62,7 @@ class GenerationTable : public BackendListener {
   void AddOwnCounts(std::vector<RankLoad>* ranks) const;
   Shared Find(absl::string_view generation_id) const;
   void Forget(const Generation& generation);
-  void TellRankToCancel(const Generation& generation);
+  void TellRankToCancel(Generation& generation);
 
   const int max_generations_;
   Backend& backend_;

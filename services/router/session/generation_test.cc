@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -208,7 +209,73 @@ TEST_F(GenerationTest, AWorkersErrorIsTheClients) {
   table_.OnTokens(rank, tokens);
   absl::Status end;
   EXPECT_TRUE(Drain(&end).empty());
-  EXPECT_EQ(end, absl::ResourceExhaustedError("queue full"));
+  EXPECT_EQ(end.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(end.message(), "queue full");
+  EXPECT_TRUE(end.GetPayload("type.googleapis.com/google.rpc.RetryInfo").has_value());
+}
+
+// A status that is OK without a Finish would be a silent loss.
+TEST_F(GenerationTest, AnErrorWithoutACodeAndAnEndThatIsNoneAreInternal) {
+  for (const int end_value : {static_cast<int>(End::END_ERROR), 99}) {
+    ASSERT_TRUE(table_.Start(Make("a"), 1).ok());
+    const auto [rank, submit] = backend_.WaitForSubmit(submits_++);
+    table_.OnTokens(rank, TokensFor(submit, 0, {5}, static_cast<End::End>(end_value)));
+    absl::Status end;
+    for (const auto& event : Drain(&end)) EXPECT_FALSE(event.has_finish());
+    EXPECT_EQ(end.code(), absl::StatusCode::kInternal) << end;
+    EXPECT_EQ(table_.open(), 0);
+  }
+}
+
+TEST_F(GenerationTest, WaitingAndRunningAreToldApart) {
+  ASSERT_TRUE(table_.Start(Make("a"), 1).ok());
+  ASSERT_TRUE(table_.Start(Make("b"), 1).ok());
+  EXPECT_EQ(metrics_.waiting.Value(), 2);
+  const auto [rank, submit] = backend_.WaitForSubmit(0);
+  table_.OnTokens(rank, TokensFor(submit, 0, {5}));
+  EXPECT_EQ(metrics_.waiting.Value(), 1);
+  EXPECT_EQ(metrics_.running.Value(), 1);
+  table_.OnTokens(rank, TokensFor(submit, 1, {6}, End::END_STOP));
+  table_.Abandon("gen-b");
+  EXPECT_EQ(metrics_.waiting.Value(), 0);
+  EXPECT_EQ(metrics_.running.Value(), 0);
+}
+
+// Cancels, or loses, the generation while its submit is on its way to a rank.
+class SubmitInterrupted : public FakeBackend {
+ public:
+  using FakeBackend::FakeBackend;
+  absl::Status Submit(int32_t rank, const v1::Submit& submit) override {
+    if (auto then = std::exchange(before_, nullptr)) then(rank);
+    return FakeBackend::Submit(rank, submit);
+  }
+  std::function<void(int32_t)> before_;
+};
+
+TEST_F(GenerationTest, ACancelThatComesBeforeTheRankHasItIsRepeated) {
+  SubmitInterrupted backend(2);
+  GenerationTable table(4, backend, clock_, metrics_);
+  backend.before_ = [&](int32_t) { EXPECT_TRUE(table.CancelRequest("a")); };
+  ASSERT_TRUE(table.Start(Make("a"), 1).ok());
+  EXPECT_EQ(backend.WaitForCancel(1).attempt, 1u);
+}
+
+TEST_F(GenerationTest, ARankLostUnderASubmitEndsItOnceAndLeavesNoOrphan) {
+  SubmitInterrupted backend(2);
+  GenerationTable table(4, backend, clock_, metrics_);
+  backend.before_ = [&](int32_t rank) {
+    backend.BreakRank(rank);
+    table.OnRankLost(rank, absl::UnavailableError("gone"));
+  };
+  // The outbox hears of the loss, so Start() must not speak of it too.
+  EXPECT_TRUE(table.Start(Make("a"), 1).ok());
+  absl::Status end;
+  EXPECT_TRUE(Drain(&end).empty());
+  EXPECT_EQ(ReasonOf(end), "RANK_LOST");
+  const auto orphan = backend.WaitForSubmit(0);
+  const auto cancelled = backend.WaitForCancel(0);
+  EXPECT_EQ(cancelled.rank, orphan.rank);
+  EXPECT_EQ(cancelled.attempt, orphan.submit.attempt());
 }
 
 }  // namespace

@@ -21,15 +21,28 @@ v1::TextDelta* TextOf(GenerateEvent* event) {
   }
 }
 
+// What `event` adds to its reader's lag.
 int64_t TokensIn(GenerateEvent* event) {
+  if (event->has_tool_call_delta()) return 1;
   const v1::TextDelta* text = TextOf(event);
   return text == nullptr ? 0 : text->token_ids_size();
 }
 
+// Appends `from` to `into` where it continues the same call.
+bool MergeCalls(const v1::ToolCallDelta& from, v1::ToolCallDelta* into) {
+  if (from.index() != into->index() || !from.name().empty()) return false;
+  into->mutable_arguments()->append(from.arguments());
+  return true;
+}
+
 // Appends `from` to `into` where both are the same kind of delta.
 bool Merge(GenerateEvent* from, GenerateEvent* into) {
+  if (from->event_case() != into->event_case()) return false;
+  if (from->has_tool_call_delta()) {
+    return MergeCalls(from->tool_call_delta(), into->mutable_tool_call_delta());
+  }
   v1::TextDelta* head = TextOf(into);
-  if (head == nullptr || from->event_case() != into->event_case()) return false;
+  if (head == nullptr) return false;
   const v1::TextDelta& tail = *TextOf(from);
   head->mutable_text()->append(tail.text());
   head->mutable_token_ids()->MergeFrom(tail.token_ids());
@@ -42,9 +55,14 @@ bool Outbox::Push(GenerateEvent event) {
   {
     MutexLock lock(&mu_);
     CHECK(!end_.has_value());
-    lag_tokens_ += TokensIn(&event);
-    if (lag_tokens_ > max_lag_tokens_) return false;
-    if (events_.empty() || !Merge(&event, &events_.back())) events_.push_back(std::move(event));
+    const int64_t tokens = TokensIn(&event);
+    if (lag_tokens_ + tokens > max_lag_tokens_) return false;
+    lag_tokens_ += tokens;
+    if (!events_.empty() && Merge(&event, &events_.back().event)) {
+      events_.back().tokens += tokens;
+    } else {
+      events_.push_back({std::move(event), tokens});
+    }
   }
   Wake();
   return true;
@@ -63,9 +81,9 @@ Outbox::Item Outbox::TryTake() {
   MutexLock lock(&mu_);
   Item item;
   if (!events_.empty()) {
-    item.event = std::move(events_.front());
+    item.event = std::move(events_.front().event);
+    lag_tokens_ -= events_.front().tokens;
     events_.pop_front();
-    lag_tokens_ -= TokensIn(&*item.event);
     item.event->set_seq(next_seq_++);
   } else {
     item.end = end_;

@@ -25,7 +25,7 @@ namespace shoal {
 class Outbox {
  public:
   // A consumer that is more than `max_lag_tokens` output tokens behind is a slow reader: see
-  // Push().
+  // Push(). A piece of a tool call counts as one token.
   explicit Outbox(int64_t max_lag_tokens) : max_lag_tokens_(max_lag_tokens) {}
 
   // False when the reader lags too far: the event is dropped and the caller ends the generation.
@@ -41,17 +41,23 @@ class Outbox {
   };
   Item TryTake();
 
-  // `wake` is called (by pushers, never concurrently) whenever something may be there to take.
-  // Detach() returns when no call is running, and none follows.
+  // `wake` is called (by Attach() once, then by pushers, never concurrently) whenever something may
+  // be there to take. Detach() returns when no call is running, and none follows. REQUIRES: neither
+  // is called from within `wake`.
   void Attach(std::function<void()> wake);
   void Detach();
 
  private:
+  struct Waiting {
+    v1::GenerateEvent event;
+    int64_t tokens;
+  };
+
   void Wake();
 
   const int64_t max_lag_tokens_;
   Mutex mu_;
-  std::deque<v1::GenerateEvent> events_ ABSL_GUARDED_BY(mu_);
+  std::deque<Waiting> events_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   int64_t lag_tokens_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t next_seq_ ABSL_GUARDED_BY(mu_) = 0;

@@ -22,6 +22,14 @@ v1::GenerateEvent Reasoning(const std::string& text) {
   return event;
 }
 
+v1::GenerateEvent Call(int index, const std::string& name, const std::string& arguments) {
+  v1::GenerateEvent event;
+  event.mutable_tool_call_delta()->set_index(index);
+  event.mutable_tool_call_delta()->set_name(name);
+  event.mutable_tool_call_delta()->set_arguments(arguments);
+  return event;
+}
+
 TEST(OutboxTest, MergesWhatWaitsAndNumbersWhatLeaves) {
   Outbox outbox(100);
   v1::GenerateEvent started;
@@ -47,6 +55,23 @@ TEST(OutboxTest, MergesWhatWaitsAndNumbersWhatLeaves) {
   EXPECT_EQ(end.end, absl::OkStatus());
 }
 
+TEST(OutboxTest, PiecesOfOneToolCallMerge) {
+  Outbox outbox(100);
+  ASSERT_TRUE(outbox.Push(Call(0, "f", "")));
+  ASSERT_TRUE(outbox.Push(Call(0, "", "{\"x\"")));
+  ASSERT_TRUE(outbox.Push(Call(0, "", ": 1}")));
+  ASSERT_TRUE(outbox.Push(Call(1, "f", "")));
+  ASSERT_TRUE(outbox.Push(Call(1, "", "{}")));
+  const auto first = outbox.TryTake();
+  EXPECT_EQ(first.event->tool_call_delta().name(), "f");
+  EXPECT_EQ(first.event->tool_call_delta().arguments(), "{\"x\": 1}");
+  const auto second = outbox.TryTake();
+  EXPECT_EQ(second.event->seq(), 1u);
+  EXPECT_EQ(second.event->tool_call_delta().index(), 1);
+  EXPECT_EQ(second.event->tool_call_delta().arguments(), "{}");
+  EXPECT_FALSE(outbox.TryTake().event.has_value());
+}
+
 TEST(OutboxTest, NothingThereIsNeitherEventNorEnd) {
   Outbox outbox(100);
   const auto item = outbox.TryTake();
@@ -65,6 +90,16 @@ TEST(OutboxTest, ASlowReaderIsNoticed) {
   Outbox outbox(3);
   EXPECT_TRUE(outbox.Push(Text("a", 3)));
   EXPECT_FALSE(outbox.Push(Text("b")));
+}
+
+TEST(OutboxTest, ASlowReaderOfToolCallsIsNoticed) {
+  Outbox outbox(3);
+  EXPECT_TRUE(outbox.Push(Call(0, "f", "")));
+  EXPECT_TRUE(outbox.Push(Call(0, "", "{")));
+  EXPECT_TRUE(outbox.Push(Call(0, "", "}")));
+  EXPECT_FALSE(outbox.Push(Call(0, "", " ")));
+  EXPECT_TRUE(outbox.TryTake().event.has_value());
+  EXPECT_TRUE(outbox.Push(Call(0, "", " ")));
 }
 
 TEST(OutboxTest, AReaderThatCatchesUpIsNot) {

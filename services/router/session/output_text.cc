@@ -30,11 +30,11 @@ v1::TextDelta* TextOf(v1::GenerateEvent* event) {
 }  // namespace
 
 OutputText OutputText::Chat(const Tokenizer& tokenizer, bool in_reasoning) {
-  return OutputText(OutputParser(tokenizer, in_reasoning));
+  return OutputText(tokenizer, OutputParser(tokenizer, in_reasoning));
 }
 
 OutputText OutputText::Plain(const Tokenizer& tokenizer) {
-  return OutputText(Detokenizer(tokenizer));
+  return OutputText(tokenizer, Detokenizer(tokenizer));
 }
 
 void OutputText::Take(std::vector<OutputEvent> parsed, std::vector<v1::GenerateEvent>* events) {
@@ -43,21 +43,27 @@ void OutputText::Take(std::vector<OutputEvent> parsed, std::vector<v1::GenerateE
     std::visit(ToProto{&out}, event);
     if (v1::TextDelta* text = TextOf(&out)) {
       text->mutable_token_ids()->Add(held_.begin(), held_.end());
-      held_.clear();
     }
+    held_.clear();
   }
 }
 
-void OutputText::Push(TokenId id, std::vector<v1::GenerateEvent>* events) {
-  held_.push_back(id);
+void OutputText::PushChat(OutputParser& parser, TokenId id,
+                          std::vector<v1::GenerateEvent>* events) {
+  if (parser.in_reasoning()) ++reasoning_tokens_;
+  const bool is_marker = tokenizer_->IsAdded(id);
+  if (!is_marker) held_.push_back(id);
   std::vector<OutputEvent> parsed;
-  if (auto* parser = std::get_if<OutputParser>(&form_)) {
-    if (parser->in_reasoning()) ++reasoning_tokens_;
-    parser->Push(id, &parsed);
-  } else if (std::string text = std::get<Detokenizer>(form_).Push(id); !text.empty()) {
-    parsed.push_back(TextDelta{std::move(text)});
-  }
+  parser.Push(id, &parsed);
   Take(std::move(parsed), events);
+  if (is_marker) held_.clear();  // what was not shown by now was trimmed
+}
+
+void OutputText::Push(TokenId id, std::vector<v1::GenerateEvent>* events) {
+  if (auto* parser = std::get_if<OutputParser>(&form_)) return PushChat(*parser, id, events);
+  held_.push_back(id);
+  std::string text = std::get<Detokenizer>(form_).Push(id);
+  if (!text.empty()) Take({TextDelta{std::move(text)}}, events);
 }
 
 void OutputText::Finish(std::vector<v1::GenerateEvent>* events) {

@@ -4,6 +4,7 @@
 #define SHOAL_SERVICES_ROUTER_SESSION_OUTPUT_TEXT_H_
 
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,8 +18,8 @@ namespace shoal {
 
 // One generation's output. In chat form ids go through the reasoning and tool-call state machine;
 // in plain form they are text. A delta carries the ids it came from: a token whose text is held
-// back (half a character, a newline that may be trimmed) is listed in the delta that shows it, a
-// marker in none.
+// back (half a character, a newline that may be trimmed) is listed in the next delta of the same
+// stretch of text; a marker, or a token of a tool call, in none.
 //
 // A function of the ids alone. One thread at a time; the tokenizer outlives it.
 class OutputText {
@@ -36,9 +37,12 @@ class OutputText {
   int tool_calls() const;
 
  private:
-  explicit OutputText(std::variant<OutputParser, Detokenizer> form) : form_(std::move(form)) {}
+  OutputText(const Tokenizer& tokenizer, std::variant<OutputParser, Detokenizer> form)
+      : tokenizer_(&tokenizer), form_(std::move(form)) {}
+  void PushChat(OutputParser& parser, TokenId id, std::vector<v1::GenerateEvent>* events);
   void Take(std::vector<OutputEvent> parsed, std::vector<v1::GenerateEvent>* events);
 
+  const Tokenizer* tokenizer_;
   std::variant<OutputParser, Detokenizer> form_;
   std::vector<TokenId> held_;  // ids whose text has not been shown
   int32_t reasoning_tokens_ = 0;
