@@ -11,7 +11,7 @@
 
 namespace shoal {
 
-// Blocks SIGTERM and SIGINT (so that a SignalWait gets them) and ignores SIGPIPE. Call before any
+// Blocks SIGTERM and SIGINT (so that WaitForSignal() gets them) and ignores SIGPIPE. Call before any
 // thread starts: threads inherit the mask.
 void BlockSignals();
 

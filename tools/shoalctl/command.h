@@ -1,4 +1,4 @@
-// The commands. Each returns the process's exit code and prints its own errors.
+// The commands. Each prints its result; an error is the caller's to print.
 
 #ifndef SHOAL_TOOLS_SHOALCTL_COMMAND_H_
 #define SHOAL_TOOLS_SHOALCTL_COMMAND_H_

@@ -23,11 +23,12 @@ namespace shoal {
 // when gRPC is done with it.
 class EventWriter : public grpc::ServerWriteReactor<v1::GenerateEvent> {
  public:
-  // `on_gone` is called at most once, if the client goes before the end.
+  // `on_gone` is called, from any thread and maybe more than once, when the client has gone; also
+  // after the end. It makes the outbox end if it has not.
   EventWriter(std::shared_ptr<Outbox> outbox, std::function<void()> on_gone);
 
-  // Begins taking from the outbox. Called once, when the call's setup is complete; the object may
-  // be gone when it returns.
+  // Begins taking from the outbox. REQUIRES: called once, before the reactor is given to gRPC,
+  // which keeps back what is started until then: so it cannot be gone when this returns.
   void Begin();
 
   void OnWriteDone(bool ok) override;

@@ -113,6 +113,9 @@ grpc::ServerUnaryReactor* InferenceService::ChatComplete(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* InferenceService::Cancel(grpc::CallbackServerContext* context,
                                                    const v1::CancelRequest* request,
                                                    v1::CancelResponse* response) {
+  if (const absl::Status known = RefuseUnknownFields(*request); !known.ok()) {
+    return Answer(context, known);
+  }
   switch (request->which_case()) {
     case v1::CancelRequest::kRequestId:
       response->set_found(table_.CancelRequest(request->request_id()));
@@ -132,6 +135,7 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext
   const auto encode = [&]() -> absl::Status {
     RETURN_IF_ERROR(RefuseUnknownFields(*request));
     RETURN_IF_ERROR(CheckModel(model_, request->model()));
+    RETURN_IF_ERROR(CheckTextSize(model_, request->text()));
     const auto ids = model_.text.tokenizer->Encode(request->text());
     if (!ids.ok()) return InvalidField("text", ids.status().message());
     response->mutable_ids()->Assign(ids->begin(), ids->end());

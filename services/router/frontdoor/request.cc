@@ -118,6 +118,12 @@ absl::Status CheckModel(const ServedModel& model, const std::string& name) {
                     "MODEL_NOT_FOUND");
 }
 
+absl::Status CheckTextSize(const ServedModel& model, const std::string& text) {
+  if (text.size() <= static_cast<size_t>(model.limits.max_prompt_bytes)) return absl::OkStatus();
+  return InvalidField(
+      "text", absl::StrCat(text.size(), " bytes, the limit is ", model.limits.max_prompt_bytes));
+}
+
 absl::Status CheckRequestId(const std::string& id) {
   constexpr size_t kLimit = 128;
   if (id.size() > kLimit) {
@@ -159,10 +165,7 @@ absl::StatusOr<Prompt> PromptOf(const ServedModel& model, const v1::GenerateRequ
   if (request.has_token_ids()) return IdsPrompt(model, request.token_ids());
   if (!request.has_text()) return InvalidField("prompt", "missing; give text or token_ids");
   if (request.text().empty()) return InvalidField("text", "empty; a prompt has at least one byte");
-  if (request.text().size() > static_cast<size_t>(model.limits.max_prompt_bytes)) {
-    return InvalidField("text", absl::StrCat(request.text().size(), " bytes, the limit is ",
-                                             model.limits.max_prompt_bytes));
-  }
+  RETURN_IF_ERROR(CheckTextSize(model, request.text()));
   absl::StatusOr<std::vector<TokenId>> ids = model.text.tokenizer->Encode(request.text());
   if (!ids.ok()) return InvalidField("text", ids.status().message());
   ids->insert(ids->begin(), model.text.bos);

@@ -4,6 +4,7 @@
 #define SHOAL_SERVICES_ROUTER_FRONTDOOR_REQUEST_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,9 @@ absl::Status RefuseUnknownFields(const google::protobuf::Message& message);
 
 // NOT_FOUND unless `name` is empty or the served model's.
 absl::Status CheckModel(const ServedModel& model, const std::string& name);
+
+// INVALID_ARGUMENT when `text` is larger than a prompt may be.
+absl::Status CheckTextSize(const ServedModel& model, const std::string& text);
 
 // The conversation as the chat template writes it. INVALID_ARGUMENT names the field; no byte of
 // content is repeated.

@@ -24,7 +24,7 @@ class AggregateReactor : public grpc::ServerUnaryReactor {
   // `response` lives as long as the call. `on_gone` as in EventWriter.
   AggregateReactor(std::shared_ptr<Outbox> outbox, v1::ChatCompletion* response,
                    std::function<void()> on_gone);
-  void Begin();
+  void Begin();  // as in EventWriter
   void OnCancel() override;
   void OnDone() override;
 
