@@ -8,7 +8,6 @@ import task
 import tokens
 
 ROW = 384
-LATE = 3250  # the batch from which the kinds come with their late weights
 _POOL = 192
 _SYSTEM = (
     "You are a helpful assistant.",
@@ -23,9 +22,9 @@ class Batches:
 
     def __init__(self, seed, rows, tokenizer=None):
         self._tokenizer = tokenizer or tokens.Tokenizer()
-        self._problems = task.training_stream(seed)
+        self._problems = None
         self._rows = rows
-        self._late = task.training_stream(f"{seed} late", task.LATE_WEIGHTS)
+        self._seed = seed
         self._count = 0
         self._pool = []
         self._rng = random.Random(f"context {seed}")
@@ -70,8 +69,9 @@ class Batches:
         The mask is 1 where the token is one the model must write; document
         numbers start at 1 in each row, 0 is padding.
         """
-        if self._count == LATE:
-            self._problems = self._late
+        for stage in task.STAGES:
+            if self._count == stage.batch:
+                self._problems = task.training_stream(self._seed, stage)
         self._count += 1
         shape = (self._rows, ROW)
         ids, positions, document = (np.zeros(shape, np.int64) for _ in range(3))

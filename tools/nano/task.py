@@ -4,7 +4,7 @@ Kinds and bounds (a problem outside them is outside the task):
   add   a + b, 0 <= a, b <= 999999
   sub   a - b, 0 <= a, b <= 999999, the result may be negative
   mul   a * b, one factor up to 9999, the other up to 999, in either order
-  div   a / b with remainder, 0 <= a <= 999999, 1 <= b <= 99
+  div   a / b with remainder, 0 <= a <= 999999, 1 <= b <= 12
   word  2 to 4 steps (+ - *) in plain words, every value between 0 and 9999
 
 A problem belongs to the held-out set when a hash of its kind and operands says
@@ -18,10 +18,19 @@ import random
 import working
 
 KINDS = ("add", "sub", "mul", "div", "word")
-# How often training draws each kind, and later on: what is learned last, more.
-WEIGHTS = {"add": 15, "sub": 22, "mul": 23, "div": 22, "word": 18}
-LATE_WEIGHTS = {"add": 10, "sub": 24, "mul": 18, "div": 34, "word": 14}
+LARGEST_DIVISOR = 12
 HELD_OUT_ONE_IN = 16
+
+# What training draws: from which batch, how often each kind, the largest divisor
+# and how often a division tries a neighbour first. What is learned last comes more
+# often later; two-digit divisors are practice, beyond the task.
+Stage = collections.namedtuple('Stage', 'name batch weights divisor detours')
+STAGES = (
+    Stage('', 0, {'add': 15, 'sub': 22, 'mul': 23, 'div': 22, 'word': 18}, 99, 0.08),
+    Stage(' late', 3250, {'add': 10, 'sub': 24, 'mul': 18, 'div': 34, 'word': 14}, 99, 0.08),
+    Stage(' last', 5500, {'add': 10, 'sub': 27, 'mul': 23, 'div': 24, 'word': 16}, 12, 0.04),
+)
+SCORED = Stage('scored', None, None, LARGEST_DIVISOR, 0)
 
 Problem = collections.namedtuple("Problem", "kind operands question reasoning answer")
 
@@ -189,7 +198,7 @@ def _near(rng, a):
     return min(999999, a // low * low + rng.randint(0, low - 1))
 
 
-def _binary(rng, kind):
+def _binary(rng, kind, stage):
     if kind in ("add", "sub"):
         a = _number(rng, 6)
         b = _near(rng, a) if kind == "sub" and rng.random() < 0.15 else _number(rng, 6)
@@ -199,24 +208,26 @@ def _binary(rng, kind):
         if rng.random() < 0.25:
             pair.reverse()
         return tuple(pair)
-    return _number(rng, 6), _number(rng, 2, least=1)
+    if stage.divisor > 12:
+        return _number(rng, 6), _number(rng, 2, least=1)
+    return _number(rng, 6), rng.randint(1, stage.divisor)
 
 
-def _guess(rng):
+def _guess(rng, detours):
     """Now and then a neighbour of the right quotient digit, to learn recovery."""
 
     def guess(q):
-        if rng.random() < 0.92:
+        if rng.random() < 1 - detours:
             return q
         return min(9, max(0, q + rng.choice((-1, 1))))
 
     return guess
 
 
-def _work(rng, kind, a, b):
+def _work(rng, kind, a, b, detours):
     """(reasoning, answer) of one bare operation."""
     if kind == "div":
-        text, (q, r) = working.divide(a, b, _guess(rng))
+        text, (q, r) = working.divide(a, b, _guess(rng, detours))
         return text, f"{q} remainder {r}"
     run = {"add": working.add, "sub": working.subtract, "mul": working.multiply}[kind]
     text, value = run(a, b)
@@ -286,13 +297,13 @@ def _word(rng):
     )
 
 
-def make(rng, kind):
+def make(rng, kind, stage=SCORED):
     """One problem of the kind; rng is a random.Random."""
     if kind == "word":
         return _word(rng)
-    a, b = _binary(rng, kind)
+    a, b = _binary(rng, kind, stage)
     forms = {"add": _ADD, "sub": _SUB, "mul": _MUL, "div": _DIV}[kind]
-    reasoning, answer = _work(rng, kind, a, b)
+    reasoning, answer = _work(rng, kind, a, b, stage.detours)
     question = rng.choice(forms).format(a=a, b=b)
     return Problem(kind, (a, b), question, reasoning, answer)
 
@@ -303,16 +314,15 @@ def small_talk(rng):
     return Problem("talk", (), rng.choice(questions), reasoning, answer)
 
 
-def training_stream(seed, weights=None):
-    """Endless training problems: never a held-out one."""
-    weights = weights or WEIGHTS
-    rng = random.Random(f"train {seed}")
-    kinds = [k for k in KINDS for _ in range(weights[k])]
+def training_stream(seed, stage=STAGES[0]):
+    """Endless training problems of a stage: never a held-out one."""
+    rng = random.Random(f"train {seed}{stage.name}")
+    kinds = [k for k in KINDS for _ in range(stage.weights[k])]
     while True:
         if rng.random() < 0.01:
             yield small_talk(rng)
             continue
-        problem = make(rng, rng.choice(kinds))
+        problem = make(rng, rng.choice(kinds), stage)
         if not is_held_out(problem.kind, problem.operands):
             yield problem
 

@@ -138,18 +138,21 @@ def check_divide(test, text):
 class WorkingTest(unittest.TestCase):
 
     def test_bare_operations(self):
-        checks = {
-            'add': check_add,
-            'sub': check_subtract,
-            'mul': check_multiply,
-            'div': check_divide,
-        }
-        for kind, check in checks.items():
-            stream = task.held_out_stream('working', kind)
-            for problem in itertools.islice(stream, 700):
-                value = check(self, problem.reasoning)
-                expected = f'{value[0]} remainder {value[1]}' if kind == 'div' else str(value)
-                self.assertEqual(problem.answer, expected)
+        checks = {'add': check_add, 'sub': check_subtract, 'mul': check_multiply,
+                  'div': check_divide}
+        streams = [task.training_stream('working', stage) for stage in task.STAGES]
+        for stream in streams + [task.held_out_stream('working')]:
+            for problem in itertools.islice(stream, 1000):
+                if problem.kind not in checks:
+                    continue
+                value = checks[problem.kind](self, problem.reasoning)
+                self.assertEqual(problem.answer, f'{value[0]} remainder {value[1]}'
+                                 if problem.kind == 'div' else str(value))
+
+    def test_some_divisions_show_a_failed_trial(self):
+        stream = task.training_stream('trials')
+        texts = [p.reasoning for p in itertools.islice(stream, 500) if p.kind == 'div']
+        self.assertTrue(any('>' in t for t in texts))
 
     def test_word_problems(self):
         for problem in itertools.islice(task.held_out_stream('words', 'word'), 700):
