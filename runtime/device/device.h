@@ -60,10 +60,10 @@ class Device {
   // The bytes that a weight [out, in] of this dtype takes in the device's own layout, scales not
   // included.
   virtual size_t WeightBytes(DType dtype, int64_t out, int64_t in) const = 0;
-  // Lays `host` (row-major [out, in], rows may be strided) out at `device` for the matmuls; the returned
-  // view is what they take.  `scale` is device memory, needed for F8_E4M3 only; a device that keeps FP8
-  // keeps the view of it too.
-  // REQUIRES: `device` holds WeightBytes(...) bytes; both outlive the weight.
+  // Lays `host` (row-major [out, in], rows may be strided) out at `device` for the matmuls; the
+  // returned view is what they take.  `scale` is device memory, needed for F8_E4M3 only; a device
+  // that keeps FP8 keeps the view of it too. REQUIRES: `device` holds WeightBytes(...) bytes; both
+  // outlive the weight.
   virtual Weight LayOut(Tensor host, Tensor scale, std::byte* device) = 0;
 
   virtual Ops& ops() = 0;

@@ -7,11 +7,10 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "runtime/base/token_id.h"
 #include "runtime/tensor/tensor.h"
 
 namespace shoal {
-
-using TokenId = int32_t;
 
 inline constexpr int kKvBlock =
     64;  // positions in a KV block, and in an attention tile (numerics rule N5)

@@ -148,8 +148,8 @@ void BenchAttend(Isa isa, int64_t heads, int64_t rank, int64_t rope, int64_t row
   Side s(*device);
   const auto lines = static_cast<int64_t>(blocks.size()) * kKvBlock;
   const KvLayer kv{s.PutAct(RandomValues(3, lines, rank + rope)), tables};
-  const auto [q_latent, q_rope] =
-      s.PutAct(RandomValues(4, rows, heads * (rank + rope))).Heads(heads).Split(rank);
+  const Tensor q = s.PutAct(RandomValues(4, rows, heads * (rank + rope))).Heads(heads);
+  const Tensor q_latent = q.Split(rank).first, q_rope = q.Split(rank).second;
   const Tensor out = s.OutAct(rows, heads * rank);
   const double seconds =
       Seconds([&] { s.ops().MlaAttend(q_latent, q_rope, kv, places, 0.1f, out.Heads(heads)); });

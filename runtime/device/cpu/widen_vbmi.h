@@ -26,7 +26,8 @@ struct WidenVbmi {
     // Spreads 64 bytes so that the interleaving within 128-bit parts leaves them in order.
     const __m512i spread = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
     for (int64_t i = 0; i < tiles * kTile; i += 64) {
-      // The work on a tile is longer than the core looks ahead: ask for the panel's tiles of two scale blocks later.
+      // The work on a tile is longer than the core looks ahead: ask for the panel's tiles of two
+      // scale blocks later.
       _mm_prefetch(reinterpret_cast<const char*>(codes + i + kAhead), _MM_HINT_T0);
       const __m512i x = _mm512_permutexvar_epi64(spread, _mm512_loadu_si512(codes + i));
       const __m512i l = _mm512_permutex2var_epi8(low0, x, low1);
