@@ -37,6 +37,9 @@ struct Built {
   v1::Epoch epoch;
   absl::Status status;
 };
+struct Attached {
+  v1::Epoch epoch;
+};
 struct LoadProgressed {
   int64_t done, total;
 };
@@ -46,8 +49,8 @@ struct LoadFailed {
 struct LeaveNow {
   absl::Duration deadline;
 };
-using Event =
-    std::variant<Heard, HungUp, Built, LoadProgressed, Member::Share, LoadFailed, LeaveNow>;
+using Event = std::variant<Heard, HungUp, Built, Attached, LoadProgressed, Member::Share,
+                           LoadFailed, LeaveNow>;
 
 // One Join stream. A hold keeps OnDone away while writes may be started from outside; the end of
 // reading takes it off.
@@ -157,6 +160,7 @@ class WorkerControlImpl final : public WorkerControl, private RankListener {
   void OnBuilt(const v1::Epoch& epoch, const absl::Status& status) override {
     Put(Built{epoch, status});
   }
+  void OnAttached(const v1::Epoch& epoch) override { Put(Attached{epoch}); }
   void OnLoadProgress(int64_t done, int64_t total) override { Put(LoadProgressed{done, total}); }
   void OnShareLoaded(const Member::Share& share) override { Put(share); }
   void OnLoadFailed(const absl::Status& why) override { Put(LoadFailed{why}); }
@@ -240,6 +244,8 @@ void WorkerControlImpl::Handle(const Event& event, absl::Time now) {
   } else if (const auto* built = std::get_if<Built>(&event)) {
     if (!built->status.ok()) log_.Warning("no group", {{"error", built->status}});
     Do(member_.OnBuilt(built->epoch, built->status));
+  } else if (const auto* attached = std::get_if<Attached>(&event)) {
+    Do(member_.OnAttached(attached->epoch));
   } else if (const auto* progress = std::get_if<LoadProgressed>(&event)) {
     Do(member_.OnLoadProgress(progress->done, progress->total));
   } else if (const auto* share = std::get_if<Member::Share>(&event)) {

@@ -157,7 +157,13 @@ void Member::OnCommit(const v1::Epoch& epoch) {
   committed_ = epoch;
   live_ = true;
   actions_.push_back(AttachGroup{epoch});
+}
+
+Member::Actions Member::OnAttached(const v1::Epoch& epoch) {
+  if (!live_ || epoch != committed_) return Take();
+  attached_ = true;
   SendBeat();
+  return Take();
 }
 
 void Member::OnAbandon(const v1::Abandon& abandon) {
@@ -184,7 +190,7 @@ void Member::DropGroup(const absl::Status& why) {
   } else if (building_ != Building::kNo) {
     actions_.push_back(StopBuild{});
   }
-  live_ = false;
+  live_ = attached_ = false;
   building_ = Building::kNo;
   loading_ = false;
 }
@@ -246,12 +252,16 @@ void Member::SendBeat() {
   v1::Beat& beat = *message.mutable_beat();
   if (live_) *beat.mutable_epoch() = committed_;
   beat.set_passes(report_.passes);
-  beat.set_state(live_                                    ? v1::SERVING
-                 : building_ != Building::kNo && loading_ ? v1::LOADING
-                 : building_ != Building::kNo             ? v1::PREPARING
-                                                          : v1::READY);
+  beat.set_state(State());
   *beat.mutable_load() = report_.load;
   actions_.push_back(SendToRouter{std::move(message)});
+}
+
+v1::WorkerState Member::State() const {
+  if (attached_) return v1::SERVING;
+  if (live_) return v1::PREPARING;
+  if (building_ == Building::kNo) return v1::READY;
+  return loading_ ? v1::LOADING : v1::PREPARING;
 }
 
 // Words to a router that is not there are lost: Join says anew what counts.

@@ -67,6 +67,8 @@ class Member {
   // Answers to BuildGroup. An epoch that is no longer wanted is ignored.
   Actions OnBuilt(const v1::Epoch& epoch, const absl::Status& status);
   Actions OnLoadFailed(const absl::Status& why);  // this process can never serve
+  // Answers AttachGroup: from here on a submit finds its group, and beats say SERVING.
+  Actions OnAttached(const v1::Epoch& epoch);
   Actions OnLoadProgress(int64_t bytes_done, int64_t bytes_total);
   // The share of `rank` under a placement is in memory.
   struct Share {
@@ -105,6 +107,7 @@ class Member {
   void OnAbandon(const v1::Abandon& abandon);
   void Refuse(const v1::Epoch& epoch, const std::string& reason, absl::Duration retry_after);
   void DropGroup(const absl::Status& why);
+  v1::WorkerState State() const;
   void SendPrepared();
   void SendBeat();
   void SendLeaving();
@@ -118,6 +121,7 @@ class Member {
   v1::Prepare prepare_;  // of promise_, until it is abandoned
   Building building_ = Building::kNo;
   bool live_ = false;
+  bool attached_ = false;  // implies live_
   bool leaving_ = false;
   bool loading_ = false;
   absl::Time router_heard_ = absl::InfinitePast();  // the router of committed_

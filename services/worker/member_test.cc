@@ -131,11 +131,14 @@ TEST_F(MemberTest, PreparesBuildsAndServesOnCommit) {
   EXPECT_FALSE(member_.live());
   const auto on_commit = Commit(EpochOf(1));
   ASSERT_NE(Find<AttachGroup>(on_commit), nullptr);
-  const auto beat = Sent(on_commit, v1::WorkerMessage::kBeat);
+  EXPECT_TRUE(member_.live());
+  // Not SERVING until a submit would find its group.
+  EXPECT_EQ(Sent(member_.Tick({}), v1::WorkerMessage::kBeat)->beat().state(), v1::PREPARING);
+  EXPECT_TRUE(member_.OnAttached(EpochOf(2)).empty());
+  const auto beat = Sent(member_.OnAttached(EpochOf(1)), v1::WorkerMessage::kBeat);
   ASSERT_TRUE(beat.has_value());
   EXPECT_EQ(beat->beat().state(), v1::SERVING);
   EXPECT_TRUE(beat->beat().epoch() == EpochOf(1));
-  EXPECT_TRUE(member_.live());
 }
 
 TEST_F(MemberTest, W1PromisesOnlyUpward) {

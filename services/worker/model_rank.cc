@@ -273,6 +273,7 @@ void ModelRank::AttachNow(const v1::Epoch& epoch) {
   loaded()->engine->Attach(std::move(built_->group));
   built_.reset();
   SetAttached(true);
+  listener_.OnAttached(epoch);
   around_.log.Info("serving", {{"epoch", EpochText(epoch)}});
 }
 

@@ -18,6 +18,7 @@ class RankListener {
  public:
   virtual ~RankListener() = default;
   virtual void OnBuilt(const v1::Epoch& epoch, const absl::Status& status) = 0;
+  virtual void OnAttached(const v1::Epoch& epoch) = 0;
   virtual void OnLoadProgress(int64_t bytes_done, int64_t bytes_total) = 0;
   virtual void OnShareLoaded(const Member::Share& share) = 0;
   virtual void OnLoadFailed(const absl::Status& why) = 0;
@@ -34,6 +35,7 @@ class Rank {
   virtual void Build(const v1::Prepare& prepare) = 0;
   // A Build that is under way ends soon, what was built is dropped.
   virtual void StopBuild() = 0;
+  // Passes run in what was built; then OnAttached.
   virtual void Attach(const v1::Epoch& epoch) = 0;
   // Returns before it has happened; later calls come after it.
   virtual void Leave(const absl::Status& why) = 0;

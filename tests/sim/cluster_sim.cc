@@ -232,6 +232,10 @@ void ClusterSim::Do(int w, Member::Actions actions) {
         Violate(absl::StrCat("M4: ", EpochText(attach->epoch), " runs on w", w, " before ",
                              m.worker().name(), " is prepared"));
       }
+      After(Delay(), [this, w, incarnation, epoch = attach->epoch] {
+        if (workers_[w].identity.worker().incarnation() != incarnation) return;
+        Do(w, workers_[w].member->OnAttached(epoch));
+      });
     } else if (std::holds_alternative<LeaveGroup>(action)) {
       worker.attached.reset();
       worker.generations.clear();

@@ -320,16 +320,19 @@ void ClusterBackendImpl::Publish() {
   CountRanks(state);
   // Watchers hear at once of what the group does, and every beat of loads.
   const bool news = snapshot.waiting_for != last_waiting_for_ || state.serving() != was_serving_;
-  if (news || loads_due_) cluster_.Publish(state);
-  loads_due_ = false;
-  was_serving_ = state.serving();
   if (snapshot.waiting_for != last_waiting_for_) {
     last_waiting_for_ = snapshot.waiting_for;
     if (!last_waiting_for_.empty()) around_.log.Info("waiting", {{"for", last_waiting_for_}});
   }
-  MutexLock lock(&mu_);
-  snapshot_ = std::move(snapshot);
-  agreed_ = {membership_.expected().weight_digest, membership_.expected().numerics_id};
+  {
+    MutexLock lock(&mu_);
+    snapshot_ = std::move(snapshot);
+    agreed_ = {membership_.expected().weight_digest, membership_.expected().numerics_id};
+  }
+  // After the snapshot: who sees the group serve may submit.
+  if (news || loads_due_) cluster_.Publish(state);
+  loads_due_ = false;
+  was_serving_ = state.serving();
 }
 
 void ClusterBackendImpl::CountRanks(const v1::ClusterState& state) {
