@@ -22,10 +22,8 @@ class Batches:
 
     def __init__(self, seed, rows, tokenizer=None):
         self._tokenizer = tokenizer or tokens.Tokenizer()
-        self._problems = None
+        self._problems = task.training_stream(seed)
         self._rows = rows
-        self._seed = seed
-        self._count = 0
         self._pool = []
         self._rng = random.Random(f"context {seed}")
 
@@ -69,10 +67,6 @@ class Batches:
         The mask is 1 where the token is one the model must write; document
         numbers start at 1 in each row, 0 is padding.
         """
-        for stage in task.STAGES:
-            if self._count == stage.batch:
-                self._problems = task.training_stream(self._seed, stage)
-        self._count += 1
         shape = (self._rows, ROW)
         ids, positions, document = (np.zeros(shape, np.int64) for _ in range(3))
         ids += 2  # padding

@@ -21,16 +21,10 @@ KINDS = ("add", "sub", "mul", "div", "word")
 LARGEST_DIVISOR = 12
 HELD_OUT_ONE_IN = 16
 
-# What training draws: from which batch, how often each kind, the largest divisor
-# and how often a division tries a neighbour first. What is learned last comes more
-# often later; two-digit divisors are practice, beyond the task.
-Stage = collections.namedtuple('Stage', 'name batch weights divisor detours')
-STAGES = (
-    Stage('', 0, {'add': 15, 'sub': 22, 'mul': 23, 'div': 22, 'word': 18}, 99, 0.08),
-    Stage(' late', 3250, {'add': 10, 'sub': 24, 'mul': 18, 'div': 34, 'word': 14}, 99, 0.08),
-    Stage(' last', 5500, {'add': 10, 'sub': 27, 'mul': 23, 'div': 24, 'word': 16}, 12, 0.04),
-)
-SCORED = Stage('scored', None, None, LARGEST_DIVISOR, 0)
+# How often training draws each kind, and a division that tries a neighbour of the
+# right digit first (and so shows how to recover).
+WEIGHTS = {'add': 10, 'sub': 27, 'mul': 23, 'div': 24, 'word': 16}
+DETOURS = 0.04
 
 Problem = collections.namedtuple("Problem", "kind operands question reasoning answer")
 
@@ -198,7 +192,7 @@ def _near(rng, a):
     return min(999999, a // low * low + rng.randint(0, low - 1))
 
 
-def _binary(rng, kind, stage):
+def _binary(rng, kind):
     if kind in ("add", "sub"):
         a = _number(rng, 6)
         b = _near(rng, a) if kind == "sub" and rng.random() < 0.15 else _number(rng, 6)
@@ -208,9 +202,7 @@ def _binary(rng, kind, stage):
         if rng.random() < 0.25:
             pair.reverse()
         return tuple(pair)
-    if stage.divisor > 12:
-        return _number(rng, 6), _number(rng, 2, least=1)
-    return _number(rng, 6), rng.randint(1, stage.divisor)
+    return _number(rng, 6), rng.randint(1, LARGEST_DIVISOR)
 
 
 def _guess(rng, detours):
@@ -297,13 +289,13 @@ def _word(rng):
     )
 
 
-def make(rng, kind, stage=SCORED):
+def make(rng, kind, detours=0):
     """One problem of the kind; rng is a random.Random."""
     if kind == "word":
         return _word(rng)
-    a, b = _binary(rng, kind, stage)
+    a, b = _binary(rng, kind)
     forms = {"add": _ADD, "sub": _SUB, "mul": _MUL, "div": _DIV}[kind]
-    reasoning, answer = _work(rng, kind, a, b, stage.detours)
+    reasoning, answer = _work(rng, kind, a, b, detours)
     question = rng.choice(forms).format(a=a, b=b)
     return Problem(kind, (a, b), question, reasoning, answer)
 
@@ -314,15 +306,15 @@ def small_talk(rng):
     return Problem("talk", (), rng.choice(questions), reasoning, answer)
 
 
-def training_stream(seed, stage=STAGES[0]):
-    """Endless training problems of a stage: never a held-out one."""
-    rng = random.Random(f"train {seed}{stage.name}")
-    kinds = [k for k in KINDS for _ in range(stage.weights[k])]
+def training_stream(seed):
+    """Endless training problems: never a held-out one."""
+    rng = random.Random(f"train {seed}")
+    kinds = [k for k in KINDS for _ in range(WEIGHTS[k])]
     while True:
         if rng.random() < 0.01:
             yield small_talk(rng)
             continue
-        problem = make(rng, rng.choice(kinds), stage)
+        problem = make(rng, rng.choice(kinds), DETOURS)
         if not is_held_out(problem.kind, problem.operands):
             yield problem
 

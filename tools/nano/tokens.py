@@ -1,4 +1,7 @@
-"""nano's tokenizer: built from the task's own text, in DeepSeek-V3's form.
+"""nano's tokenizer, in DeepSeek-V3's form.
+
+merges.txt was learned once, by byte-pair encoding over 20,000 problems of the
+task, and is frozen: a change of the task's words must not renumber the vocabulary.
 
 `python3 tokens.py` writes model/tokenizer.json and model/tokenizer_config.json,
 the same bytes each time. Tokenizer is a small encoder for the trainer: it knows
@@ -6,14 +9,12 @@ the pre-tokenizer only for ASCII, "×" and "÷" (all that the task writes); the
 served model uses the full one.
 """
 
-import collections
 import json
 import os
 import re
 
-import task
-
-MODEL_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "model")
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+MODEL_DIR = os.path.join(FOLDER, "model")
 VOCAB_SIZE = 512
 BOS, EOS, PAD = ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>")
 # R1's added tokens, in R1's order: (content, special).
@@ -74,22 +75,6 @@ def split_words(text):
     return ["".join(_ALPHABET[b] for b in w.encode()) for w in words]
 
 
-def learn_merges(texts, count):
-    """Plain byte-pair encoding; ties go to the lexically smaller pair."""
-    words = collections.Counter(w for t in texts for w in split_words(t))
-    pieces = {w: tuple(w) for w in words}
-    merges = []
-    while len(merges) < count:
-        pairs = collections.Counter()
-        for w, n in words.items():
-            for pair in zip(pieces[w], pieces[w][1:]):
-                pairs[pair] += n
-        best = min(pairs, key=lambda p: (-pairs[p], p))
-        merges.append(best)
-        pieces = {w: _join(p, best) for w, p in pieces.items()}
-    return merges
-
-
 def _join(piece, pair):
     out = []
     for symbol in piece:
@@ -100,19 +85,11 @@ def _join(piece, pair):
     return tuple(out)
 
 
-def _corpus():
-    stream = task.training_stream("tokenizer")
-    for _ in range(20000):
-        problem = next(stream)
-        yield problem.question
-        yield problem.reasoning
-        yield f"\n\n{problem.answer}"
-
-
 def build():
     """(tokenizer.json, tokenizer_config.json) as dictionaries."""
     alphabet = sorted(_ALPHABET.values())
-    merges = learn_merges(_corpus(), FIRST_ADDED - 3 - len(alphabet))
+    with open(os.path.join(FOLDER, "merges.txt"), encoding="utf-8") as f:
+        merges = [line.split() for line in f]
     vocab = [BOS, EOS, PAD, *alphabet, *("".join(m) for m in merges)]
     assert len(set(vocab)) == FIRST_ADDED
     specials = [(i, vocab[i], True) for i in range(3)]
@@ -181,7 +158,7 @@ def _config():
         }
 
     with open(
-        os.path.join(os.path.dirname(MODEL_DIR), "chat_template.jinja"), encoding="utf-8"
+        os.path.join(FOLDER, "chat_template.jinja"), encoding="utf-8"
     ) as f:
         template = f.read()
     return {

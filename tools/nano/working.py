@@ -49,7 +49,7 @@ def _compare(a, b):
     text = f" {len(x)}={len(y)} digits"
     for i in reversed(range(len(x))):
         sign = "=" if x[i] == y[i] else "<" if x[i] < y[i] else ">"
-        text += f" {PLACES[i]}{x[i]}{sign}{y[i]}"
+        text += f" {PLACES[i]}{x[i]}-{y[i]}{sign}0"
         if sign != "=":
             break
     return text
@@ -118,6 +118,6 @@ def divide(a, b, guess=None):
             text += f"{trial}:{trial * b:03d} {part - trial * b:03d}>"
         rest = part - q * b
         text += f"{q}:{q * b:03d} {rest:03d}"
-        quotient += str(q)
+        quotient += f" {PLACES[i]}{q}"
     value = divmod(a, b)
     return f"{text} ={quotient} so {value[0]} remainder {value[1]}", value
