@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "runtime/text/token.h"
+#include "runtime/base/token_id.h"
 
 namespace shoal {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "runtime/text/token.h"
+#include "runtime/base/token_id.h"
 #include "runtime/text/tokenizer.h"
 
 namespace shoal {

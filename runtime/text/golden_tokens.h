@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "runtime/text/token.h"
+#include "runtime/base/token_id.h"
 #include "runtime/text/tokenizer.h"
 
 namespace shoal {

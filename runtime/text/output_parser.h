@@ -10,9 +10,9 @@
 
 #include "absl/strings/string_view.h"
 
+#include "runtime/base/token_id.h"
 #include "runtime/text/detokenizer.h"
 #include "runtime/text/edge_trimmer.h"
-#include "runtime/text/token.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/tool_call_parser.h"
 

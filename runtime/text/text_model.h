@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "runtime/base/token_id.h"
 #include "runtime/text/chat_template.h"
-#include "runtime/text/token.h"
 #include "runtime/text/tokenizer.h"
 
 namespace shoal {

@@ -15,11 +15,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "runtime/base/token_id.h"
 #include "runtime/text/added_tokens.h"
 #include "runtime/text/bpe.h"
 #include "runtime/text/pre_tokenizer.h"
 #include "runtime/text/prompt_piece.h"
-#include "runtime/text/token.h"
 
 namespace shoal {
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "shoal/v1/inference.pb.h"
 
+#include "runtime/base/token_id.h"
 #include "runtime/model/config.h"
 #include "runtime/sampling/sampler.h"
 #include "runtime/text/text_model.h"

@@ -16,6 +16,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
+#include "runtime/base/token_id.h"
 #include "runtime/metrics/router_metrics.h"
 #include "services/router/session/outbox.h"
 #include "services/router/session/output_text.h"

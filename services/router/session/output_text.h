@@ -10,6 +10,7 @@
 
 #include "shoal/v1/inference.pb.h"
 
+#include "runtime/base/token_id.h"
 #include "runtime/text/detokenizer.h"
 #include "runtime/text/output_parser.h"
 #include "runtime/text/tokenizer.h"
