@@ -34,6 +34,13 @@ def build(quiet=False):
   return os.path.join(ROOT, ".bazel/bin")
 
 
+def stop_on_sigterm():
+  """SIGTERM unwinds as Ctrl-C does: no process of a cluster stays behind."""
+  def interrupt(*unused):
+    raise KeyboardInterrupt
+  signal.signal(signal.SIGTERM, interrupt)
+
+
 class Process:
   """One of the cluster's processes: its `ready` line, its log."""
 
@@ -83,7 +90,7 @@ class LocalCluster:
     self.ports = {"api": api_port, "control": control_port, "metrics": metrics_port}
     self.kv_blocks = kv_blocks
     self.devices = devices or ["cpu"] * ranks  # by rank
-    # Configurations and logs; removed in the end unless the caller gave it or something failed.
+    # Configurations and logs; removed in the end unless the caller gave it or an error ended it.
     self.run_dir = run_dir or tempfile.mkdtemp(prefix="shoal-")
     self._own_run_dir = run_dir is None
     self.router = None
@@ -94,13 +101,13 @@ class LocalCluster:
     try:
       self.start()
     except BaseException:
-      self.stop()
+      self.__exit__(*sys.exc_info())
       raise
     return self
 
   def __exit__(self, kind, *unused):
     self.stop()
-    if self._own_run_dir and kind is None:
+    if self._own_run_dir and kind in (None, KeyboardInterrupt):
       shutil.rmtree(self.run_dir)
 
   def _config(self, file_name, **fields):
@@ -140,14 +147,16 @@ class LocalCluster:
     """Returns when the group serves; a process that dies meanwhile is an error."""
     waiting = subprocess.Popen([self.shoalctl(), "wait", "--timeout=%ds" % timeout,
                                 "--control=" + self.addresses["control"]])
-    while waiting.poll() is None:
-      for process in [self.router, *self.workers]:
-        if process.popen.poll() is not None:
-          waiting.kill()
-          waiting.wait()
-          raise ClusterError(f"{process.name} ended with {process.popen.returncode}\n"
-                             f"{process.log_end()}")
-      time.sleep(0.05)
+    try:
+      while waiting.poll() is None:
+        for process in [self.router, *self.workers]:
+          if process.popen.poll() is not None:
+            raise ClusterError(f"{process.name} ended with {process.popen.returncode}\n"
+                               f"{process.log_end()}")
+        time.sleep(0.05)
+    finally:
+      waiting.kill()  # does nothing when it has ended
+      waiting.wait()
     if waiting.returncode != 0:
       raise ClusterError(f"the group did not form; logs are in {self.run_dir}")
 

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -36,7 +35,6 @@ Logs: {local.run_dir}"""
 
 
 def serve(local):
-  signal.signal(signal.SIGTERM, lambda *unused: sys.exit(0))
   try:
     while local.router.popen.poll() is None:
       time.sleep(0.5)
@@ -55,6 +53,7 @@ def main():
   parser.add_argument("--api-port", type=int, default=0, help="default: a free one")
   parser.add_argument("--metrics-port", type=int, default=0, help="default: a free one")
   options = parser.parse_args()
+  cluster.stop_on_sigterm()
   started = time.monotonic()
   say("== build")
   bin_dir = cluster.build()
@@ -64,8 +63,10 @@ def main():
     question = options.question or SAMPLE
     say(f"== ready after {time.monotonic() - started:.0f} s; asking: {question}\n")
     code = ask(local, question)
-    if options.question is not None or code != 0:
-      return code
+    if code != 0:
+      raise cluster.ClusterError(f"no answer (exit code {code}); logs are in {local.run_dir}")
+    if options.question is not None:
+      return 0
     say(how_to_reach(local))
     return serve(local)
 
@@ -76,3 +77,6 @@ if __name__ == "__main__":
   except cluster.ClusterError as error:
     say(f"quickstart: {error}")
     sys.exit(1)
+  except KeyboardInterrupt:
+    say("quickstart: interrupted")
+    sys.exit(130)
