@@ -11,8 +11,8 @@
 
 namespace shoal {
 
-// Blocks SIGTERM and SIGINT (so that WaitForSignal() gets them) and ignores SIGPIPE. Call before any
-// thread starts: threads inherit the mask.
+// Blocks SIGTERM and SIGINT (so that WaitForSignal() gets them) and ignores SIGPIPE. Call before
+// any thread starts: threads inherit the mask.
 void BlockSignals();
 
 // No core dump ever leaves this process: it would hold prompts. Call first.
