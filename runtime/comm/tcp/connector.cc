@@ -14,7 +14,7 @@
 namespace shoal::internal {
 namespace {
 
-constexpr absl::Duration kRedial = absl::Milliseconds(20);
+constexpr absl::Duration kRetry = absl::Milliseconds(20);
 // An accepted connection that has not proven itself by then makes room.
 constexpr absl::Duration kHelloDeadline = absl::Seconds(5);
 
@@ -68,7 +68,7 @@ void Connector::DialDue(absl::Time now) {
     absl::StatusOr<Fd> fd = StartConnect(peer.address);
     if (!fd.ok()) {
       peer.last = fd.status();
-      peer.next_dial = now + kRedial;
+      peer.next_dial = now + kRetry;
       continue;
     }
     peer.dialing = true;
@@ -77,9 +77,14 @@ void Connector::DialDue(absl::Time now) {
 }
 
 void Connector::AcceptWaiting(absl::Time now) {
-  for (Fd fd = Accept(listener_); fd.valid(); fd = Accept(listener_)) {
+  if (now < next_accept_) return;
+  Fd fd = Accept(listener_);
+  for (; fd.valid(); fd = Accept(listener_)) {
     handshakes_.push_back(Handshake::Answer(std::move(fd), hello_, spec_.group_key, now));
   }
+  // Out of descriptors, the listener stays readable: look again in a while.
+  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+    next_accept_ = now + kRetry;
   // Strangers cannot fill the table: beyond its size the oldest of the unproven goes.
   const size_t most = 2 * static_cast<size_t>(size()) + 16;
   while (handshakes_.size() > most) {
@@ -94,7 +99,9 @@ void Connector::AcceptWaiting(absl::Time now) {
 absl::Status Connector::Poll(absl::Time until) {
   polled_.clear();
   polled_.push_back({cancel_.fd(), POLLIN, 0});
-  polled_.push_back({listener_.get(), POLLIN, 0});
+  const bool accepting = Now() >= next_accept_;
+  polled_.push_back({accepting ? listener_.get() : -1, POLLIN, 0});
+  if (!accepting) until = std::min(until, next_accept_);
   for (const Handshake& h : handshakes_) {
     polled_.push_back({h.fd(), h.events(), 0});
     if (h.role() == Role::kAcceptor) until = std::min(until, h.since() + kHelloDeadline);
@@ -136,7 +143,7 @@ absl::Status Connector::Settle(Handshake& handshake, const absl::Status& result,
   Peer& peer = peers_[handshake.peer()];
   peer.dialing = false;
   peer.last = result;
-  peer.next_dial = now + kRedial;
+  peer.next_dial = now + kRetry;
   if (result.ok()) {
     peer.link = std::make_unique<Link>(handshake.TakeFd(), handshake.peer());
   } else if (result.code() != absl::StatusCode::kUnavailable) {
@@ -148,7 +155,7 @@ absl::Status Connector::Settle(Handshake& handshake, const absl::Status& result,
 absl::Status Connector::OnAnswered(Handshake& handshake, const absl::Status& result) {
   const int from = handshake.peer();
   const bool lower = from >= 0 && from < rank();
-  if (!handshake.proven()) {
+  if (!handshake.proven() || result.code() == absl::StatusCode::kUnavailable) {
     // Anybody can connect and claim to be anybody: it is remembered for the message at the
     // deadline, no more.
     (lower ? peers_[from].last : stranger_) = result;

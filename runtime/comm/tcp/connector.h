@@ -62,6 +62,7 @@ class Connector {
   Hello hello_;
   std::vector<Peer> peers_;
   std::list<Handshake> handshakes_;
+  absl::Time next_accept_;
   std::vector<pollfd> polled_;
   absl::Status
       stranger_;  // what the last connection was refused for that nobody could be blamed for

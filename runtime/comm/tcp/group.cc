@@ -248,26 +248,32 @@ absl::Status Group::Await(Goal goal, int channel) {
 }
 
 absl::StatusOr<bool> Group::Progress() {
-  bool nobody_owes = true, somebody_voted = false;
+  const bool sleeping = goal_ == Goal::kAnyVote;
+  bool nobody_owes = true, somebody_voted = false, sending = false;
+  for (int i = 1; i < size(); ++i) {
+    Link& link = *links_[Nth(i)];
+    if (!link.sending()) continue;
+    if (absl::Status ok = link.Flush(); !ok.ok()) return FailOver(Nth(i), ok);
+    sending |= link.sending();
+  }
   bool earlier_are_here = true;
   for (int i = 1; i < size(); ++i) {
     const int peer = Nth(i);
     Link& link = *links_[peer];
-    if (link.sending()) {
-      if (absl::Status ok = link.Flush(); !ok.ok()) return FailOver(peer, ok);
-    }
     // Sleeping looks at everybody.  Otherwise only the first peer that owes is read, and any whose
     // message is on its way: bytes of the others wait in the kernel, and do not wake this thread
     // once each.
-    if (Wants(peer) && (earlier_are_here || goal_ == Goal::kAnyVote || link.in_payload())) {
-      const absl::StatusOr<bool> got = link.Receive(*this);
+    if (Wants(peer) && (earlier_are_here || sleeping || link.in_payload())) {
+      const bool patiently = earlier_are_here && !sleeping && !sending;
+      const absl::StatusOr<bool> got =
+          patiently ? link.ReceivePatiently(*this) : link.Receive(*this);
       if (!got.ok()) return FailOver(peer, got.status());
     }
     earlier_are_here &= !Wants(peer);
     nobody_owes &= !Owes(peer);
     somebody_voted |= peers_[peer].vote.has_value();
   }
-  return goal_ == Goal::kAnyVote ? somebody_voted : nobody_owes;
+  return sleeping ? somebody_voted : nobody_owes;
 }
 
 absl::Status Group::WaitForSockets(absl::Time since) {

@@ -94,13 +94,17 @@ absl::StatusOr<bool> Handshake::Advance() {
 absl::Status Handshake::OnHello() {
   ASSIGN_OR_RETURN(const Hello theirs, DecodeHello(in_));
   their_hello_ += in_;
-  if (role_ == Role::kDialer) return CompareHello(mine_, theirs, static_cast<uint32_t>(peer_));
-  // The answer goes out in any case, so that the other side can name both values too.
-  peer_ = static_cast<int>(theirs.from);
-  disagreement_ = CompareHello(mine_, theirs, theirs.from);
-  mine_.to = theirs.from;
-  my_hello_ = EncodeHello(mine_);
-  out_ = my_hello_ + Proof(key_, Role::kAcceptor, their_hello_, my_hello_);
+  const bool acceptor = role_ == Role::kAcceptor;
+  // Who disagrees still proves itself, so that both sides can name both values, and know who said
+  // so.
+  disagreement_ =
+      CompareHello(mine_, theirs, acceptor ? theirs.from : static_cast<uint32_t>(peer_));
+  if (acceptor) {
+    peer_ = static_cast<int>(theirs.from);
+    mine_.to = theirs.from;
+    my_hello_ = EncodeHello(mine_);
+    out_ = my_hello_ + Proof(key_, Role::kAcceptor, their_hello_, my_hello_);
+  }
   return absl::OkStatus();
 }
 
@@ -110,10 +114,14 @@ absl::Status Handshake::OnProof() {
   const std::string& accepted = dialer ? their_hello_ : my_hello_;
   if (!ConstantTimeEqual(in_,
                          Proof(key_, dialer ? Role::kAcceptor : Role::kDialer, dialed, accepted))) {
+    if (!disagreement_.ok()) return disagreement_;
     return absl::UnauthenticatedError("its Hello is not signed with this epoch's group key");
   }
   proven_ = true;
-  if (dialer) out_ = Proof(key_, Role::kDialer, dialed, accepted);
+  if (dialer) {
+    out_ = Proof(key_, Role::kDialer, dialed, accepted);
+    RETURN_IF_ERROR(Write());
+  }
   return disagreement_;
 }
 

@@ -58,7 +58,7 @@ class Handshake {
   absl::Time since_;
   Stage stage_;
   bool proven_ = false;
-  absl::Status disagreement_;           // the acceptor's, until the dialer has proven who says so
+  absl::Status disagreement_;           // of the two Hellos, until the proof shows who says so
   std::string my_hello_, their_hello_;  // encoded
   size_t body_bytes_ = 0;
   std::string in_, out_;

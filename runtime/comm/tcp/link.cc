@@ -32,7 +32,9 @@ Link::Link(Fd fd, int peer)
     : fd_(std::move(fd)),
       peer_(peer),
       last_progress_(RealClock::Get().Now()),
-      staging_(std::make_unique_for_overwrite<std::byte[]>(kStaging)) {}
+      staging_(std::make_unique_for_overwrite<std::byte[]>(kStaging)) {
+  SetBlocking(fd_, kPatience);
+}
 
 absl::StatusOr<uint64_t> Link::Send(FrameHeader header, ConstBytes payload) {
   header.length = payload.size();
@@ -98,7 +100,7 @@ void Link::MarkSent(size_t bytes) {
   }
 }
 
-absl::StatusOr<bool> Link::Receive(FrameSink& sink) {
+absl::StatusOr<bool> Link::Receive(FrameSink& sink, int flags) {
   while (in_frame_ || sink.Wants(peer_)) {
     if (!in_frame_ && staged_end_ - staged_begin_ >= kFrameHeaderBytes)
       RETURN_IF_ERROR(StartFrame(sink));
@@ -109,7 +111,7 @@ absl::StatusOr<bool> Link::Receive(FrameSink& sink) {
         continue;
       }
     }
-    ASSIGN_OR_RETURN(const size_t n, ReadMore());
+    ASSIGN_OR_RETURN(const size_t n, ReadMore(flags));
     if (n == 0) return false;
   }
   return true;
@@ -144,7 +146,7 @@ absl::Status Link::FinishFrame(FrameSink& sink) {
   return sink.OnFrame(peer_, header_);
 }
 
-absl::StatusOr<size_t> Link::ReadMore() {
+absl::StatusOr<size_t> Link::ReadMore(int flags) {
   // What is staged is less than a header now, or nothing inside a frame.
   if (staged_begin_ > 0) {
     std::memmove(staging_.get(), staging_.get() + staged_begin_, staged_end_ - staged_begin_);
@@ -161,7 +163,7 @@ absl::StatusOr<size_t> Link::ReadMore() {
   msghdr message = {};
   message.msg_iov = parts;
   message.msg_iovlen = n;
-  const ssize_t got = recvmsg(fd_.get(), &message, MSG_DONTWAIT);
+  const ssize_t got = recvmsg(fd_.get(), &message, flags);
   if (got == 0) return Closed();
   if (got < 0) {
     if (TryAgain(errno)) return 0;

@@ -32,11 +32,12 @@ class FrameSink {
   virtual absl::Status OnFrame(int peer, const FrameHeader& header) = 0;
 };
 
-// The socket between this rank and one peer, after Hello: frames out, frames in.  Never blocks.
-// Owned by the engine thread; only Shutdown() may be called from others.
+// The socket between this rank and one peer, after Hello: frames out, frames in.  Blocks only where
+// it says so. Owned by the engine thread; only Shutdown() may be called from others.
 class Link {
  public:
   static constexpr size_t kSmallPayload = 16;
+  static constexpr absl::Duration kPatience = absl::Milliseconds(2);
 
   Link(Fd fd, int peer);
 
@@ -53,7 +54,10 @@ class Link {
 
   // Hands frames to `sink` for as long as it wants them; false when more bytes have to come first.
   // UNAVAILABLE: closed or broken; DATA_LOSS: a checksum; else what the sink returned.
-  absl::StatusOr<bool> Receive(FrameSink& sink);
+  absl::StatusOr<bool> Receive(FrameSink& sink) { return Receive(sink, MSG_DONTWAIT); }
+  // The same, waiting for bytes for up to kPatience: one system call where polling first takes
+  // three.
+  absl::StatusOr<bool> ReceivePatiently(FrameSink& sink) { return Receive(sink, 0); }
   // Between the first byte of a payload and its last.
   bool in_payload() const { return in_frame_; }
 
@@ -79,10 +83,11 @@ class Link {
 
   absl::Status StartFrame(FrameSink& sink);
   absl::Status FinishFrame(FrameSink& sink);
+  absl::StatusOr<bool> Receive(FrameSink& sink, int flags);
   // Moves received bytes from staging_ into the payload.
   void TakeStaged();
   // Reads from the socket, the payload's bytes straight into place; 0 when there are none now.
-  absl::StatusOr<size_t> ReadMore();
+  absl::StatusOr<size_t> ReadMore(int flags);
 
   const Fd fd_;
   const int peer_;
@@ -94,7 +99,7 @@ class Link {
   uint64_t first_ticket_ = 0;
 
   // Bytes staged_begin_..staged_end_ came but are not yet consumed.
-  static constexpr size_t kStaging = size_t{16} << 10;
+  static constexpr size_t kStaging = size_t{4} << 10;
   std::unique_ptr<std::byte[]> staging_;
   size_t staged_begin_ = 0, staged_end_ = 0;
   // The frame that is being received.

@@ -27,8 +27,12 @@ struct MeshSpec {
       absl::Seconds(10);  // a peer silent for longer in a collective is lost
 };
 
-// The two host-side faces of one connected group.  `comm` and `agreement` share one I/O thread and
-// one socket per pair of ranks; destroying both closes the sockets.
+// The two host-side faces of one connected group.  `comm` and `agreement` share one socket per pair
+// of ranks and fail together; destroying both closes the sockets.  There is no I/O thread: the
+// engine thread moves the bytes while it waits in a call, the kernel's buffers do in between.
+//
+// A peer that has done its part in a collective may leave before the others are done with it; the
+// next one fails.
 struct MeshGroup {
   std::unique_ptr<Communicator> comm;
   std::unique_ptr<Agreement> agreement;
@@ -50,6 +54,7 @@ class MeshListener {
   // `deadline`, because peers prepare at their own time.  Cancel() (any thread) makes it return
   // CANCELLED. One call at a time.  Errors name the peer's rank and the two values that disagree.
   virtual absl::StatusOr<MeshGroup> Connect(const MeshSpec& spec, absl::Time deadline) = 0;
+  // Without effect when no Connect() runs.
   virtual void Cancel() = 0;
 };
 

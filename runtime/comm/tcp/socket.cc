@@ -1,6 +1,7 @@
 #include "runtime/comm/tcp/socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -129,6 +130,14 @@ void SetMeshOptions(const Fd& fd) {
   SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 5);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 2);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+void SetBlocking(const Fd& fd, absl::Duration patience) {
+  const int flags = fcntl(fd.get(), F_GETFL);
+  CHECK_EQ(fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK), 0);
+  const timeval timeout =
+      patience == absl::InfiniteDuration() ? timeval{} : absl::ToTimeval(patience);
+  CHECK_EQ(setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
 }
 
 }  // namespace shoal::internal

@@ -5,10 +5,11 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace shoal::internal {
 
@@ -55,7 +56,7 @@ absl::StatusOr<SocketAddress> ResolveAddress(const std::string& address);
 // The text of errno `error`.
 std::string ErrorText(int error);
 
-// All sockets here are non-blocking and close on exec.
+// All sockets here begin non-blocking, and close on exec.
 //
 // `bound` becomes the address with the port that was bound.
 absl::StatusOr<Fd> Listen(const std::string& address, std::string* bound);
@@ -67,6 +68,8 @@ absl::Status ConnectError(const Fd& fd);
 Fd Accept(const Fd& listener);
 // No delay, and keepalive probes that find a machine that is gone while nobody sends.
 void SetMeshOptions(const Fd& fd);
+// Makes reads without MSG_DONTWAIT wait for up to `patience`.
+void SetBlocking(const Fd& fd, absl::Duration patience);
 
 }  // namespace shoal::internal
 
