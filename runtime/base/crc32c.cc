@@ -59,10 +59,62 @@ uint32_t ExtendCrc32cPortable(uint32_t crc, const void* data, size_t size) {
 
 bool HaveCrc32cInstruction() { return __builtin_cpu_supports("sse4.2"); }
 
+namespace {
+
+// The instruction takes three cycles and one may start in each, so three lanes of
+// a block run side by side. Joining them needs the effect of a lane's length in
+// zero bytes on a CRC, which is linear: table[k][b] is that of byte k being b.
+using ShiftTable = std::array<std::array<uint32_t, 256>, 4>;
+
+constexpr ShiftTable MakeShiftTable(size_t zeros) {
+  ShiftTable table{};
+  for (int bit = 0; bit < 32; ++bit) {
+    uint32_t crc = uint32_t{1} << bit;
+    for (size_t i = 0; i < zeros; ++i) crc = (crc >> 8) ^ kTables[0][crc & 0xff];
+    for (size_t byte = 0; byte < 256; ++byte) {
+      if ((byte >> (bit % 8)) & 1) table[bit / 8][byte] ^= crc;
+    }
+  }
+  return table;
+}
+
+template <size_t kLane>
+inline constexpr ShiftTable kShift = MakeShiftTable(kLane);
+
+template <size_t kLane>
+uint32_t Shift(uint32_t crc) {
+  const ShiftTable& t = kShift<kLane>;
+  return t[0][crc & 0xff] ^ t[1][(crc >> 8) & 0xff] ^ t[2][(crc >> 16) & 0xff] ^ t[3][crc >> 24];
+}
+
+// Advances `crc` over blocks of three lanes for as long as there are any.
+template <size_t kLane>
+__attribute__((target("sse4.2"))) uint32_t TakeBlocks(uint32_t crc, const unsigned char** data,
+                                                      size_t* size) {
+  static_assert(kLane % 8 == 0);
+  for (; *size >= 3 * kLane; *size -= 3 * kLane, *data += 3 * kLane) {
+    uint64_t a = crc, b = 0, c = 0;
+    for (const unsigned char* p = *data; p < *data + kLane; p += 8) {
+      uint64_t words[3];
+      std::memcpy(&words[0], p, 8);
+      std::memcpy(&words[1], p + kLane, 8);
+      std::memcpy(&words[2], p + 2 * kLane, 8);
+      a = _mm_crc32_u64(a, words[0]);
+      b = _mm_crc32_u64(b, words[1]);
+      c = _mm_crc32_u64(c, words[2]);
+    }
+    crc = Shift<kLane>(static_cast<uint32_t>(a)) ^ static_cast<uint32_t>(b);
+    crc = Shift<kLane>(crc) ^ static_cast<uint32_t>(c);
+  }
+  return crc;
+}
+
+}  // namespace
+
 __attribute__((target("sse4.2"))) uint32_t ExtendCrc32cHardware(uint32_t crc, const void* data,
                                                                 size_t size) {
   const auto* p = static_cast<const unsigned char*>(data);
-  uint64_t wide = static_cast<uint32_t>(~crc);
+  uint64_t wide = TakeBlocks<128>(TakeBlocks<1024>(~crc, &p, &size), &p, &size);
   for (; size >= 8; size -= 8, p += 8) {
     uint64_t word;
     std::memcpy(&word, p, sizeof(word));

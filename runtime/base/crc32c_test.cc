@@ -42,6 +42,17 @@ TEST(Crc32c, PortableAndHardwareAgreeAtEverySizeAndOffset) {
   }
 }
 
+// Long enough for every way in which the instruction's blocks can fall.
+TEST(Crc32c, PortableAndHardwareAgreeOnLongInput) {
+  if (!internal::HaveCrc32cInstruction()) GTEST_SKIP() << "this CPU has no crc32 instruction";
+  const std::string bytes = RandomBytes(10007);
+  for (size_t size = 300; size <= bytes.size(); size += size < 4000 ? 1 : 61) {
+    ASSERT_EQ(internal::ExtendCrc32cPortable(7, bytes.data(), size),
+              internal::ExtendCrc32cHardware(7, bytes.data(), size))
+        << size;
+  }
+}
+
 TEST(Crc32c, ExtendContinues) {
   const std::string bytes = RandomBytes(61);
   const uint32_t whole = Crc32c(bytes);
