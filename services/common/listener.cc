@@ -106,6 +106,9 @@ void Listener::Stop() {
   const char byte = 0;
   CHECK_EQ(write(wake_[1], &byte, 1), 1);
   thread_.join();
+  // The socket stays bound and no longer listens: who dials now is refused, rather than left in a
+  // backlog that nobody serves.
+  shutdown(fd_, SHUT_RDWR);
 }
 
 void Listener::Shed() {
