@@ -57,7 +57,7 @@ def main():
     p.add_argument("--controls", action="store_true")
     p.add_argument("--show", type=int, default=0, help="print N wrong replies")
     opt = p.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     net = nano.Nano()
     net.load_state_dict(torch.load(opt.checkpoint)["model"])
     each = opt.count // len(task.KINDS)
