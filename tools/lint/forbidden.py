@@ -27,7 +27,7 @@ class Rule:
     within: tuple = ('',)
     outside: tuple = ()
     text: str = 'code'  # 'code', 'literals' (code with literals) or 'all'
-    in_tests: bool = True  # also in *_test.cc and in folders named testing
+    in_tests: bool = True  # also in *_test.cc, *_benchmark.cc and in folders named testing
 
 
 # Words are put together here, so that this file passes its own rules.
@@ -93,7 +93,7 @@ def check_rule(rule, tree):
     for path in tree.paths(*rule.suffixes):
         if not path.startswith(rule.within) or path.startswith(rule.outside):
             continue
-        if not rule.in_tests and re.search(r'_test\.cc$|/testing/', path):
+        if not rule.in_tests and re.search(r'_(?:test|benchmark)\.cc$|/testing/', path):
             continue
         for number, line in enumerate(_seen(rule, tree, path).splitlines(), 1):
             match = re.search(rule.pattern, line)

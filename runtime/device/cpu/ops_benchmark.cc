@@ -135,9 +135,13 @@ void BenchMatMul(Isa isa, DType dtype, int64_t out, int64_t in, const Ceilings& 
   }
 }
 
-// `rows` last rows of a sequence of `positions`.
-void BenchAttend(Isa isa, int64_t heads, int64_t rank, int64_t rope, int64_t rows,
-                 int64_t positions, const Ceilings& ceilings) {
+// The last `rows` rows of a sequence of `positions`.
+struct AttendCase {
+  int64_t heads, rank, rope, rows, positions;
+};
+
+void BenchAttend(Isa isa, const AttendCase& c, const Ceilings& ceilings) {
+  const auto [heads, rank, rope, rows, positions] = c;
   std::vector<int32_t> blocks;
   for (int32_t b = 0; b * kKvBlock < positions; ++b) blocks.push_back(b);
   const std::vector<absl::Span<const int32_t>> tables = {blocks};
@@ -197,10 +201,10 @@ void Run(Isa isa) {
     BenchMatMul(isa, dtype, 2048, 7168, ceilings);
     BenchMatMul(isa, dtype, 128, 128, ceilings);
   }
-  BenchAttend(isa, 128, 512, 64, 1, 4096, ceilings);
-  BenchAttend(isa, 128, 512, 64, 64, 1024, ceilings);
-  BenchAttend(isa, 4, 128, 16, 1, 512, ceilings);
-  BenchAttend(isa, 4, 128, 16, 64, 512, ceilings);
+  BenchAttend(isa, {128, 512, 64, 1, 4096}, ceilings);
+  BenchAttend(isa, {128, 512, 64, 64, 1024}, ceilings);
+  BenchAttend(isa, {4, 128, 16, 1, 512}, ceilings);
+  BenchAttend(isa, {4, 128, 16, 64, 512}, ceilings);
 }
 
 }  // namespace
