@@ -41,11 +41,15 @@ def held_out(seed, per_kind):
     ]
 
 
-def line(net, per_kind, fp8, seed="check"):
-    """One line: exact answers per kind."""
-    wrong = misses(net, held_out(seed, per_kind), fp8)
+def summary(wrong, per_kind):
+    """One line: exact answers per kind, given the misses."""
     bad = {k: sum(p.kind == k for p, _ in wrong) for k in task.KINDS}
-    return " ".join(f"{k} {per_kind - bad[k]}/{per_kind}" for k in task.KINDS)
+    return ' '.join(f'{k} {per_kind - bad[k]}/{per_kind}' for k in task.KINDS)
+
+
+def line(net, per_kind, fp8, seed='check'):
+    """One line: exact answers per kind on per_kind problems of each."""
+    return summary(misses(net, held_out(seed, per_kind), fp8), per_kind)
 
 
 def main():
@@ -61,9 +65,10 @@ def main():
     net = nano.Nano()
     net.load_state_dict(torch.load(opt.checkpoint)["model"])
     each = opt.count // len(task.KINDS)
-    for problem, text in misses(net, held_out(opt.seed, each), opt.fp8)[: opt.show]:
-        print(f"{problem.question}\n{text}\nexpected {problem.reasoning}" f"\n{problem.answer}\n")
-    print("all experts:", line(net, each, opt.fp8, opt.seed), flush=True)
+    wrong = misses(net, held_out(opt.seed, each), opt.fp8)
+    for problem, text in wrong[: opt.show]:
+        print(f'{problem.question}\n{text}\nexpected {problem.reasoning}\n{problem.answer}\n')
+    print('all experts:', summary(wrong, each), flush=True)
     if not opt.controls:
         return
     for name, dead in (("experts 0-3 zeroed", range(4)), ("all routed experts zeroed", range(16))):

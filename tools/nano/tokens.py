@@ -157,9 +157,7 @@ def _config():
             "single_word": False,
         }
 
-    with open(
-        os.path.join(FOLDER, "chat_template.jinja"), encoding="utf-8"
-    ) as f:
+    with open(os.path.join(FOLDER, "chat_template.jinja"), encoding="utf-8") as f:
         template = f.read()
     return {
         "add_bos_token": True,
