@@ -42,18 +42,6 @@ constexpr ChatDialect kDialects[] = {
         .has_newline_between_outputs = true,
         .opens_reasoning = true,
     },
-    {
-        // The small model that ships: R1's, but the last system message wins
-        // and a newline stands between the outputs of tools.
-        .name = "shoal-nano",
-        .template_digest = "d9f6dcc0ce64bcfdd993e1adb2adce72b8e8b015da9a7f76353e8400407a0fc2",
-        .joins_system_messages = false,
-        .drops_old_reasoning = true,
-        .allows_content_beside_calls = true,
-        .always_closes_calls = true,
-        .has_newline_between_outputs = true,
-        .opens_reasoning = true,
-    },
 };
 
 std::string KnownNames() {

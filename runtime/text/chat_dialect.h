@@ -35,7 +35,7 @@ struct ChatDialect {
 // and published copies differ in nothing else.
 std::string ChatTemplateDigest(absl::string_view jinja);
 
-// "deepseek-v3", "deepseek-r1", "deepseek-r1-distill" or "shoal-nano";
+// "deepseek-v3", "deepseek-r1" or "deepseek-r1-distill";
 // otherwise InvalidArgument with the known names.
 absl::StatusOr<ChatDialect> ChatDialectByName(absl::string_view name);
 

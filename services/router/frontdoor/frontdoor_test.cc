@@ -140,10 +140,10 @@ TEST_F(FrontdoorTest, EachRefusalNamesItsField) {
   cases.push_back({"messages", {}});
   add("messages[0].role").mutable_messages(0)->clear_role();
   add("messages").mutable_messages(0)->set_content(std::string(2 << 20, 'x'));
-  add("sampling").mutable_sampling()->set_temperature(std::nanf(""));
-  add("sampling").mutable_sampling()->set_top_p(INFINITY);
-  add("sampling").mutable_sampling()->set_top_p(0);
-  add("sampling").mutable_sampling()->set_top_k(-1);
+  add("sampling.temperature").mutable_sampling()->set_temperature(std::nanf(""));
+  add("sampling.top_p").mutable_sampling()->set_top_p(INFINITY);
+  add("sampling.top_p").mutable_sampling()->set_top_p(0);
+  add("sampling.top_k").mutable_sampling()->set_top_k(-1);
   add("stop.max_output_tokens").mutable_stop()->set_max_output_tokens(0);
   add("stop.max_output_tokens").mutable_stop()->set_max_output_tokens(1 << 20);
   add("stop.stop_token_ids").mutable_stop()->add_stop_token_ids(99999);

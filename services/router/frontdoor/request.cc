@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/unknown_field_set.h"
 
@@ -102,9 +103,11 @@ absl::StatusOr<Prompt> IdsPrompt(const ServedModel& model, const v1::TokenIds& i
   return Prompt{.ids = {ids.ids().begin(), ids.ids().end()}};
 }
 
-// The field of a sampling error, in the request's own words.
+// Validate() says "top_p is 7, it must be ...": the field in the request's own words.
 absl::Status SamplingError(const absl::Status& status) {
-  return InvalidField("sampling", status.message());
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(status.message(), absl::MaxSplits(' ', 1));
+  return InvalidField(absl::StrCat("sampling.", parts.first), parts.second);
 }
 
 }  // namespace

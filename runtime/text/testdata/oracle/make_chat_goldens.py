@@ -26,7 +26,7 @@ import make_token_goldens
 BOS = "<｜begin▁of▁sentence｜>"
 THINK = {"<｜place▁holder▁no▁798｜>": "<think>", "<｜place▁holder▁no▁799｜>": "</think>"}
 # The dialects in which an assistant turn has content and tool calls.
-BESIDE_CALLS = ["deepseek-r1", "shoal-nano"]
+BESIDE_CALLS = ["deepseek-r1"]
 # Words that a tokenizer would take for tokens inside text.
 LOOKS_LIKE_TOKEN = ["<｜", "<think>", "</think>"]
 
