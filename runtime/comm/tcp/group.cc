@@ -218,6 +218,10 @@ absl::Status Group::OnFrame(int peer, const FrameHeader& header) {
       ++p.next_collective;
       break;
     case FrameKind::kFarewell:
+      if (p.farewell >= static_cast<uint32_t>(size())) {
+        return absl::DataLossError(
+            absl::StrCat("farewell that blames rank ", p.farewell, " of ", size()));
+      }
       return LostRankError(static_cast<int>(p.farewell), absl::StrCat("given up by rank ", peer));
   }
   return absl::OkStatus();

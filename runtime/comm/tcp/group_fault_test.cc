@@ -276,12 +276,22 @@ TEST(GroupFault, ASleeperBurnsNothing) {
 
 TEST(GroupFault, AFarewellNamesWhoWasLost) {
   Pair pair;
-  const uint32_t lost = 5;
+  const uint32_t lost = 0;
   pair.peer.SendFrame({.epoch = kEpoch, .kind = FrameKind::kFarewell},
                       {reinterpret_cast<const char*>(&lost), sizeof(lost)});
   EXPECT_EQ(pair.Receive(), "");
-  EXPECT_EQ(BlamedRank(pair.group->status()), 5);
+  EXPECT_EQ(BlamedRank(pair.group->status()), 0);
   EXPECT_THAT(pair.group->status().message(), HasSubstr("given up by rank 1"));
+}
+
+TEST(GroupFault, AFarewellThatBlamesNobodyOfTheGroupIsALie) {
+  for (const uint32_t nobody : {2u, 0xffffffffu}) {
+    Pair pair;
+    pair.peer.SendFrame({.epoch = kEpoch, .kind = FrameKind::kFarewell},
+                        {reinterpret_cast<const char*>(&nobody), sizeof(nobody)});
+    ExpectCaught(pair, absl::StatusCode::kDataLoss,
+                 absl::StrCat("farewell that blames rank ", nobody, " of 2"));
+  }
 }
 
 }  // namespace
