@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -113,6 +114,7 @@ Dispatched HostExchange::BeginDispatch(int channel, int layer, Arena& arena, Ten
 bool HostExchange::ReadArrivals(const Dispatched& d, std::vector<DispatchMessage>* messages) {
   messages->clear();
   if (!comm_.status().ok()) return false;
+  size_t pairs = 0;
   for (int r = 0; r < comm_.size(); ++r) {
     const DispatchLimits limits = {.layer = d.layer,
                                    .slots = placement_.slots_per_rank(),
@@ -124,6 +126,11 @@ bool HostExchange::ReadArrivals(const Dispatched& d, std::vector<DispatchMessage
       return false;
     }
     messages->push_back(*message);
+    pairs += message->slots().size();
+    if (pairs > std::numeric_limits<int32_t>::max()) {
+      comm_.Abort(LyingRankError(r, absl::StrCat("dispatch: ", pairs, " rows for one rank")));
+      return false;
+    }
   }
   return true;
 }

@@ -45,6 +45,12 @@ absl::StatusOr<ExpertPlacement> ExpertPlacement::FromSlots(int layers, int exper
                                                    " slots are not the same number for each of ",
                                                    cells, " (layer, rank) pairs"));
   }
+  // Before anything is sized by it: the numbers may come from the wire.
+  const size_t slots_of_layer = cells == 0 ? 0 : slots.size() / layers;
+  if (cells > 0 && static_cast<size_t>(experts) > slots_of_layer) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("placement: ", experts, " experts of a layer in ", slots_of_layer, " slots"));
+  }
   ExpertPlacement p;
   p.layers_ = layers;
   p.experts_ = experts;
@@ -57,8 +63,9 @@ absl::StatusOr<ExpertPlacement> ExpertPlacement::FromSlots(int layers, int exper
 }
 
 absl::Status ExpertPlacement::IndexReplicas() {
-  std::vector<std::vector<Slot>> of(experts_);
   replica_begin_.assign(1, 0);
+  if (layers_ == 0) return absl::OkStatus();
+  std::vector<std::vector<Slot>> of(experts_);
   for (int layer = 0; layer < layers_; ++layer) {
     for (std::vector<Slot>& replicas : of) replicas.clear();
     for (int rank = 0; rank < ranks_; ++rank) {

@@ -51,6 +51,7 @@ TEST(Placement, FromSlotsRefusesWhatBreaksItsRules) {
   EXPECT_THAT(refused(1, 3, 2, {0, 1, 2}), HasSubstr("3 slots"));
   EXPECT_THAT(refused(1, 0, 2, {}), HasSubstr("0 experts"));
   EXPECT_THAT(refused(1, 1, 2, {}), HasSubstr("0 slots"));
+  EXPECT_THAT(refused(1, 2147483647, 2, {0, 1}), HasSubstr("2147483647 experts of a layer in 2"));
 }
 
 TEST(Placement, PickPrefersTheOwnReplicaAndSpreadsTheRest) {
