@@ -23,6 +23,7 @@ constexpr int64_t kMaxLayers = 1024;
 constexpr int64_t kMaxExperts = 4096;
 constexpr int64_t kMaxPositions = int64_t{1} << 20;  // what the cos/sin routine is exact for
 constexpr int64_t kMaxId = int64_t{1} << 24;
+constexpr int64_t kMaxRotations = int64_t{1} << 28;  // the cos/sin table is made before any weight
 
 void ReadShape(ConfigFields& f, DeepSeekConfig& c) {
   c.hidden = f.Int("hidden_size", 1, kMaxWidth);
@@ -54,6 +55,11 @@ void ReadAttention(ConfigFields& f, DeepSeekConfig& c) {
   c.rope_theta = f.Number("rope_theta", 1.0001, 1e12);
   if (c.rope_dim % 2 != 0)
     f.Refuse("qk_rope_head_dim", "but rotation takes pairs: it must be even");
+  if (int64_t{c.max_positions} * c.rope_dim > kMaxRotations) {
+    f.Refuse("qk_rope_head_dim",
+             absl::StrCat("which for max_position_embeddings ", c.max_positions,
+                          " takes a rotation table of more than ", kMaxRotations, " numbers"));
+  }
   f.Only("num_key_value_heads", c.heads,
          absl::StrCat("num_attention_heads is ", c.heads, " and MLA has no groups"));
   f.Only("qk_head_dim", c.qk_dim(), "it is qk_nope_head_dim + qk_rope_head_dim");

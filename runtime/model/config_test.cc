@@ -167,6 +167,9 @@ TEST(DeepSeekConfig, ContradictionsNameBothValues) {
   EXPECT_EQ(ErrorWith("/topk_group", 5), "config.json: topk_group is 5, but n_group is 4");
   EXPECT_EQ(ErrorWith("/num_experts_per_tok", 9),
             "config.json: num_experts_per_tok is 9, but the best 2 groups hold 8 experts");
+  EXPECT_EQ(ErrorWith("/qk_rope_head_dim", 1 << 20),
+            "config.json: qk_rope_head_dim is 1048576, which for max_position_embeddings 512 takes "
+            "a rotation table of more than 268435456 numbers");
   EXPECT_EQ(ErrorWith("/eos_token_id", 131),
             "config.json: eos_token_id is 131, but vocab_size is 131");
   json config = TinyV2Config();
