@@ -69,5 +69,19 @@ TEST(ReferenceDevice, GateByHand) {
   EXPECT_NEAR(routing.weight[1], 2 * 0.268941, 1e-5);
 }
 
+// Where every biased score is negative, masking the unselected groups with 0 (as transformers does)
+// chooses from them, and with -inf (DeepSeek's own code) from the best group.
+TEST(ReferenceDevice, GateMasksWithMinusInfinity) {
+  const std::unique_ptr<Device> device = NewReferenceDevice();
+  Side s(*device);
+  Routing routing;
+  s.ops().Gate(s.PutF32({1, 1, {1}}), s.PutF32({4, 1, {-1, -1, 1, 0}}),
+               s.PutF32({1, 4, {-2, -2, -2, -2}}), {GateScore::kSigmoid, 4, 2, 2, 1, 2, true, 2.0f},
+               &routing);
+  EXPECT_EQ(routing.expert, (std::vector<int32_t>{2, 3}));  // with 0 it would be {0, 1}
+  EXPECT_NEAR(routing.weight[0], 2 * 0.731059 / 1.231059, 1e-5);
+  EXPECT_NEAR(routing.weight[1], 2 * 0.5 / 1.231059, 1e-5);
+}
+
 }  // namespace
 }  // namespace shoal
