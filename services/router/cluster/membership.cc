@@ -17,6 +17,7 @@ namespace {
 // A promise above it would leave no room for R1 to exceed it.
 constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
 constexpr int kMaxBackoffDoublings = 4;
+constexpr int64_t kMaxShareBytes = int64_t{1} << 50;
 // One idle beat may have been under way when the last Submit was.
 constexpr int kIdleBeatsToRelease = 2;
 
@@ -364,9 +365,12 @@ void Membership::OnSuspect(const Candidate& c, const v1::Suspect& suspect, absl:
 }
 
 void Membership::OnLoadProgress(Candidate& c, const v1::LoadProgress& progress, absl::Time now) {
-  if (InGroup(c) && progress.bytes_done() > c.bytes_done) progress_ = now;
-  c.bytes_done = progress.bytes_done();
-  c.bytes_total = progress.bytes_total();
+  // A worker's numbers; they are divided and multiplied for people.
+  const int64_t total = std::clamp<int64_t>(progress.bytes_total(), 0, kMaxShareBytes);
+  const int64_t done = std::clamp<int64_t>(progress.bytes_done(), 0, total);
+  if (InGroup(c) && done > c.bytes_done) progress_ = now;
+  c.bytes_done = done;
+  c.bytes_total = total;
 }
 
 void Membership::FailPreparation(const std::string& why, absl::Duration at_least, absl::Time now) {

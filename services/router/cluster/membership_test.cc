@@ -443,5 +443,23 @@ TEST_F(MembershipTest, StateShowsRanksAndLoading) {
   EXPECT_EQ(state.group_size(), 2);
 }
 
+TEST_F(MembershipTest, LoadProgressStaysBetweenNothingAndAll) {
+  Join(1, JoinOf("a"));
+  Join(2, JoinOf("b"));
+  v1::WorkerMessage message;
+  message.mutable_beat()->set_state(v1::LOADING);
+  Keep(membership_.OnMessage(2, message, now_));
+  const struct {
+    int64_t done, total;
+    double progress;
+  } cases[] = {{INT64_MAX, INT64_MAX, 1}, {7, 4, 1}, {-1, 4, 0}, {INT64_MIN, INT64_MIN, 0}};
+  for (const auto& c : cases) {
+    message.mutable_load_progress()->set_bytes_done(c.done);
+    message.mutable_load_progress()->set_bytes_total(c.total);
+    Keep(membership_.OnMessage(2, message, now_));
+    EXPECT_EQ(membership_.State().ranks(1).load_progress(), c.progress) << c.done;
+  }
+}
+
 }  // namespace
 }  // namespace shoal

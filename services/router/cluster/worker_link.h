@@ -70,7 +70,6 @@ class WorkerLink {
   void OnCallDone(const absl::Status& status);
   // Keeps what is current. The rest is cancelled at the worker.
   void FilterLocked(const v1::Tokens& tokens, v1::Tokens* kept) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void PutLocked(v1::GenerateDown message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Target target_;
   LinkHandler& handler_;
