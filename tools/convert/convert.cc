@@ -192,7 +192,8 @@ absl::Status Fp8Conversion::CopyOtherFiles() const {
     const std::string name = file.path().filename();
     const bool ours = name == kIndexFile || name == kDigestsFile || name == "config.json" ||
                       absl::EndsWith(name, ".safetensors");
-    if (ours || !file.is_regular_file()) continue;
+    std::error_code unreadable;  // a link to nowhere is none of ours
+    if (ours || !file.is_regular_file(unreadable)) continue;
     fs::copy_file(file.path(), absl::StrCat(to_, "/", name), fs::copy_options::overwrite_existing,
                   error);
     if (error) return FromError(error, absl::StrCat("cannot copy ", name, " to ", to_));
