@@ -76,6 +76,9 @@ TEST(ToPlacement, RefusesWhatIsNoPlacement) {
   placement.add_slots(0);
   placement.add_slots(0);
   EXPECT_FALSE(ToPlacement(placement).ok());  // expert 1 lives nowhere
+  placement.set_experts(2147483647);          // must not size anything
+  EXPECT_FALSE(ToPlacement(placement).ok());
+  placement.set_experts(2);
   placement.set_slots(1, 1);
   placement.set_version(4);
   const auto good = ToPlacement(placement);

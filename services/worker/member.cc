@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "runtime/comm/lost_rank.h"
 #include "services/router/cluster/protocol.h"
 
 namespace shoal {
@@ -177,7 +178,7 @@ Member::Actions Member::OnGroupBroken(const absl::Status& evidence) {
   v1::WorkerMessage message;
   v1::Suspect& suspect = *message.mutable_suspect();
   *suspect.mutable_epoch() = committed_;
-  suspect.set_rank(-1);
+  suspect.set_rank(BlamedRank(evidence).value_or(-1));
   suspect.set_evidence(std::string(evidence.message()));
   DropGroup(absl::UnavailableError(evidence.message()));
   actions_.push_back(SendToRouter{std::move(message)});

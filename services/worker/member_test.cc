@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 
+#include "runtime/comm/lost_rank.h"
 #include "services/router/cluster/protocol.h"
 
 namespace shoal {
@@ -229,7 +230,16 @@ TEST_F(MemberTest, ABrokenGroupIsSuspectedAndLeft) {
   ASSERT_TRUE(suspect.has_value());
   EXPECT_TRUE(suspect->suspect().epoch() == EpochOf(1));
   EXPECT_EQ(suspect->suspect().evidence(), "rank 0: closed");
+  EXPECT_EQ(suspect->suspect().rank(), -1);  // the words name one, the status blames none
   EXPECT_TRUE(member_.OnGroupBroken(absl::UnavailableError("again")).empty());
+}
+
+TEST_F(MemberTest, ASuspicionCarriesTheBlamedRank) {
+  Serve(1);
+  const auto suspect =
+      Sent(member_.OnGroupBroken(LostRankError(3, "closed")), v1::WorkerMessage::kSuspect);
+  ASSERT_TRUE(suspect.has_value());
+  EXPECT_EQ(suspect->suspect().rank(), 3);
 }
 
 TEST_F(MemberTest, AbandonEndsTheGenerationsWithTheRoutersReason) {

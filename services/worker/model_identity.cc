@@ -1,14 +1,12 @@
 #include "services/worker/model_identity.h"
 
-#include <fstream>
-#include <sstream>
-
 #include "absl/strings/str_cat.h"
 
 #include "runtime/base/sha256.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/model/rope.h"
 #include "runtime/weights/checkpoint.h"
+#include "runtime/weights/file.h"
 #include "runtime/weights/safetensors.h"
 
 namespace shoal {
@@ -16,14 +14,11 @@ namespace shoal {
 namespace {
 
 constexpr size_t kShortDigest = 16;  // hex digits of a digest inside an id
+constexpr uint64_t kMaxTokenizerBytes = uint64_t{256} << 20;
 
 absl::StatusOr<std::string> FileDigest(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  if (file.bad()) return absl::DataLossError(absl::StrCat(path, ": reading failed"));
-  return HexOf(Sha256Of(bytes.str()));
+  ASSIGN_OR_RETURN(const std::string bytes, ReadSmallFile(path, kMaxTokenizerBytes));
+  return HexOf(Sha256Of(bytes));
 }
 
 // One line per tensor, in the order of their names.

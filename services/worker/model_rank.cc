@@ -25,6 +25,7 @@ constexpr size_t kMaxJobs = 4096;
 // The router gives an epoch up long before; then StopBuild() cancels.
 constexpr absl::Duration kConnectDeadline = absl::Hours(1);
 constexpr absl::Duration kProgressEvery = absl::Milliseconds(200);
+constexpr absl::Duration kCancelAgain = absl::Milliseconds(100);
 
 // One share in memory and the engine over it. The order of the members is the order in which they
 // need each other.
@@ -45,6 +46,14 @@ class ModelRank final : public Rank {
   ~ModelRank() override {
     StopBuild();
     jobs_.Close();
+    {
+      MutexLock lock(&mu_);
+      while (!ended_) {  // a Cancel that came between two steps of a build was not heard
+        if (around_.clock.WaitUntil(&end_, &mu_, around_.clock.Now() + kCancelAgain)) {
+          around_.mesh.Cancel();
+        }
+      }
+    }
     thread_.join();
     around_.tokens.SetEngine(nullptr);
   }
@@ -121,6 +130,8 @@ class ModelRank final : public Rank {
   v1::Epoch building_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Loaded> loaded_ ABSL_GUARDED_BY(mu_);
   bool attached_ ABSL_GUARDED_BY(mu_) = false;
+  CondVar end_;  // the thread is about to return
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 void ModelRank::Run() {
@@ -131,6 +142,9 @@ void ModelRank::Run() {
   }
   built_.reset();
   Unload();
+  MutexLock lock(&mu_);
+  ended_ = true;
+  end_.Signal();
 }
 
 EngineReport ModelRank::report() const {
@@ -238,6 +252,12 @@ void ModelRank::Unload() {
 }
 
 absl::StatusOr<ModelRank::Built> ModelRank::Connect(const v1::Prepare& prepare) {
+  const auto share = loaded();
+  if (prepare.members_size() != share->placement.ranks()) {
+    return absl::FailedPreconditionError(absl::StrCat("prepare has ", prepare.members_size(),
+                                                      " members, its placement ",
+                                                      share->placement.ranks(), " ranks"));
+  }
   MeshSpec spec;
   spec.cluster = options_.cluster;
   spec.epoch_number = prepare.epoch().number();
@@ -249,7 +269,6 @@ absl::StatusOr<ModelRank::Built> ModelRank::Connect(const v1::Prepare& prepare) 
   spec.step_deadline = absl::Milliseconds(prepare.step_deadline_millis());
   ASSIGN_OR_RETURN(MeshGroup mesh,
                    around_.mesh.Connect(spec, around_.clock.Now() + kConnectDeadline));
-  const auto share = loaded();
   Built built;
   built.epoch = prepare.epoch();
   built.group.epoch_number = prepare.epoch().number();
