@@ -19,7 +19,7 @@
 namespace shoal {
 namespace {
 
-constexpr int kCannotStart = 1, kRejected = 3;
+constexpr int kCannotStart = 1, kRejected = 3, kCannotLoad = 4;
 
 class RefusalTest : public testing::Test {
  protected:
@@ -170,6 +170,26 @@ TEST_F(RefusalTest, AMissingShardIsNamedAtStart) {
   EXPECT_EQ(cluster_->worker("gap").WaitExit(absl::Seconds(5)), kCannotStart);
   EXPECT_TRUE(absl::StrContains(cluster_->worker("gap").Log(), "model-00003-of-00003"))
       << cluster_->worker("gap").Log();
+}
+
+// It joined as a spare with all its files there; when its turn comes, one is gone.
+TEST_F(RefusalTest, AShareThatCannotBeLoadedIsNamedAndTheSeatStaysFree) {
+  ServeWithTwo();
+  const std::string broken = directory_ + "/rotting";
+  ASSERT_TRUE(WriteRandomModel(broken, 1).ok());
+  ASSERT_TRUE(
+      cluster_->StartWorker("rotting", [&](v1::WorkerConfig& c) { c.set_model_folder(broken); })
+          .ok());
+  Process& rotting = cluster_->worker("rotting");
+  ASSERT_TRUE(rotting.WaitLog("joined", absl::Seconds(10))) << rotting.Log();
+  std::filesystem::remove(broken + "/model-00002-of-00003.safetensors");
+  cluster_->worker("w1").Signal(SIGKILL);
+  EXPECT_EQ(rotting.WaitExit(absl::Seconds(20)), kCannotLoad);
+  EXPECT_TRUE(absl::StrContains(rotting.Log(), "model-00002-of-00003")) << rotting.Log();
+  ASSERT_TRUE(cluster_->StartWorker("w1").ok());
+  const auto state = cluster_->WaitServing();
+  ASSERT_TRUE(state.ok()) << state.status();
+  ExpectUndisturbed(*state);
 }
 
 TEST_F(RefusalTest, APortInUseIsNamed) {
