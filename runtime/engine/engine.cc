@@ -78,8 +78,9 @@ class EngineImpl final : public Engine {
         thread_([this] { loop_.Run(); }) {}
 
   ~EngineImpl() override {
-    desk_.Drain(absl::InfinitePast());
+    // The group first: a pass that waits for a silent peer would hold the drain up.
     desk_.Detach(absl::CancelledError("the engine ends"));
+    desk_.Drain(absl::InfinitePast());
     desk_.Stop();
     thread_.join();
   }

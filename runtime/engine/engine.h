@@ -55,7 +55,7 @@ class Engine {
                                                         const Model& model, Device& device,
                                                         Clock& clock, EngineMetrics& metrics,
                                                         StepSink& sink);
-  virtual ~Engine() = default;  // Drain(now) and join
+  virtual ~Engine() = default;  // Detach, Drain(now) and join
 
   // Queues the request for the next step.  INVALID_ARGUMENT (too long for the model or for the
   // whole KV pool, with both numbers), RESOURCE_EXHAUSTED (queue full), UNAVAILABLE (draining, or

@@ -171,6 +171,16 @@ TEST(EngineDetachTest, ComesBackFromAVoteThatNobodyAnswers) {
   EXPECT_TRUE(rank.sink.WaitForEnd(request.key).ids == ReferenceTokens(request));
 }
 
+TEST(EngineDetachTest, DyingDoesNotWaitForPeers) {
+  TestRank rank;
+  std::vector<Group> groups = MakeTestGroups(2);
+  rank.engine->Attach(std::move(groups[0]));  // nobody drives the other rank
+  const Request request = MakeTestRequest(4, 10, 10);
+  ASSERT_TRUE(rank.Submit(request).ok());
+  rank.engine.reset();
+  EXPECT_TRUE(absl::IsUnavailable(rank.sink.WaitForEnd(request.key).error));
+}
+
 TEST(EngineDetachTest, ComesBackFromAnExchangeThatNobodyJoins) {
   TestRank rank;
   std::vector<Group> groups = MakeTestGroups(2);

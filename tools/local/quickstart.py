@@ -29,7 +29,7 @@ def how_to_reach(local):
 Serving until Ctrl-C. In another terminal, from {cluster.ROOT}:
   {ctl} --api={a['api']} chat "What is 8312 * 467?"
   {ctl} --control={a['control']} status
-  tools/clients/ask.py --api {a['api']} "What is 91234 / 28?"
+  tools/clients/ask.py --api {a['api']} "What is 91234 / 7?"
   curl http://{a['metrics']}/metrics
 Logs: {local.run_dir}"""
 
