@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "services/common/error.h"
+#include "services/common/unknown_fields.h"
+
 namespace shoal {
 
 // Writes the newest state whenever the last write is done: a slow watcher misses states, not the
@@ -16,8 +19,9 @@ class ClusterService::Watcher final : public grpc::ServerWriteReactor<v1::Cluste
     fresh_ = true;
     Pump();
   }
-  void End() {
+  void End(grpc::Status status = grpc::Status::OK) {
     MutexLock lock(&mu_);
+    if (!ending_) status_ = std::move(status);
     ending_ = true;
     fresh_ = false;
     Pump();
@@ -39,7 +43,7 @@ class ClusterService::Watcher final : public grpc::ServerWriteReactor<v1::Cluste
     if (writing_ || finished_) return;
     if (ending_) {
       finished_ = true;
-      Finish(grpc::Status::OK);
+      Finish(status_);
     } else if (fresh_) {
       current_.Swap(&next_);
       fresh_ = false;
@@ -55,6 +59,7 @@ class ClusterService::Watcher final : public grpc::ServerWriteReactor<v1::Cluste
   bool fresh_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  grpc::Status status_ ABSL_GUARDED_BY(mu_);  // to end with
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };
 
@@ -74,20 +79,25 @@ void ClusterService::EndWatches() {
 }
 
 grpc::ServerUnaryReactor* ClusterService::Get(grpc::CallbackServerContext* context,
-                                              const v1::GetClusterRequest*,
+                                              const v1::GetClusterRequest* request,
                                               v1::ClusterState* response) {
-  {
+  const absl::Status known = RefuseUnknownFields(*request);
+  if (known.ok()) {
     MutexLock lock(&mu_);
     *response = state_;
   }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(ToGrpc(known));
   return reactor;
 }
 
-grpc::ServerWriteReactor<v1::ClusterState>* ClusterService::Watch(grpc::CallbackServerContext*,
-                                                                  const v1::GetClusterRequest*) {
+grpc::ServerWriteReactor<v1::ClusterState>* ClusterService::Watch(
+    grpc::CallbackServerContext*, const v1::GetClusterRequest* request) {
   auto* watcher = new Watcher(*this);
+  if (const absl::Status known = RefuseUnknownFields(*request); !known.ok()) {
+    watcher->End(ToGrpc(known));
+    return watcher;
+  }
   MutexLock lock(&mu_);
   watchers_.insert(watcher);
   watcher->Show(state_);

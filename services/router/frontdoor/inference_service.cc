@@ -9,6 +9,7 @@
 #include "runtime/base/random64.h"
 #include "runtime/base/status_macros.h"
 #include "services/common/error.h"
+#include "services/common/unknown_fields.h"
 #include "services/router/frontdoor/event_writer.h"
 #include "services/router/frontdoor/unary_aggregate.h"
 

@@ -1,6 +1,7 @@
 #include "services/router/frontdoor/models_service.h"
 
 #include "services/common/error.h"
+#include "services/common/unknown_fields.h"
 
 namespace shoal {
 

@@ -9,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "google/protobuf/message.h"
 #include "shoal/v1/inference.pb.h"
 
 #include "runtime/text/chat_template.h"
@@ -24,10 +23,6 @@ struct Prompt {
   bool chat = false;
   bool opens_reasoning = false;
 };
-
-// INVALID_ARGUMENT naming the field when the message, or one inside it, holds fields this server
-// does not know: an option that is not understood must not be dropped.
-absl::Status RefuseUnknownFields(const google::protobuf::Message& message);
 
 // NOT_FOUND unless `name` is empty or the served model's.
 absl::Status CheckModel(const ServedModel& model, const std::string& name);
