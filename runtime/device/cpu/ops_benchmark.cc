@@ -154,9 +154,9 @@ void BenchAttend(Isa isa, const AttendCase& c, const Ceilings& ceilings) {
   const KvLayer kv{s.PutAct(RandomValues(3, lines, rank + rope)), tables};
   const Tensor q = s.PutAct(RandomValues(4, rows, heads * (rank + rope))).Heads(heads);
   const Tensor q_latent = q.Split(rank).first, q_rope = q.Split(rank).second;
-  const Tensor out = s.OutAct(rows, heads * rank);
+  const Tensor out = s.OutAct(rows, heads * rank).Heads(heads);
   const double seconds =
-      Seconds([&] { s.ops().MlaAttend(q_latent, q_rope, kv, places, 0.1f, out.Heads(heads)); });
+      Seconds([&] { s.ops().MlaAttend(q_latent, q_rope, kv, places, 0.1f, out); });
   const double pairs = static_cast<double>(rows * positions - rows * (rows - 1) / 2);
   Report("attend " + std::to_string(rows) + " rows, " + std::to_string(heads) + " heads, " +
              std::to_string(positions),
