@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
@@ -120,8 +119,8 @@ size_t Draw(absl::Span<const float> weights, double u) {
 }  // namespace
 
 absl::Status Validate(const SamplingOptions& options) {
-  if (!std::isfinite(options.temperature) || options.temperature < 0) {
-    return OutOfBounds("temperature", options.temperature, "at least 0");
+  if (!(options.temperature >= 0 && options.temperature <= 2)) {
+    return OutOfBounds("temperature", options.temperature, "in [0, 2]");
   }
   if (!(options.top_p > 0 && options.top_p <= 1)) {
     return OutOfBounds("top_p", options.top_p, "above 0 and at most 1");

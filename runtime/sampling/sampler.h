@@ -12,7 +12,7 @@
 namespace shoal {
 
 struct SamplingOptions {
-  float temperature = 0;  // 0 is greedy
+  float temperature = 0;  // [0, 2]; 0 is greedy
   float top_p = 1;        // (0, 1]
   int32_t top_k = 0;      // 0: off
   float min_p = 0;        // [0, 1)

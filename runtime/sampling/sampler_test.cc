@@ -32,6 +32,7 @@ TEST(ValidateTest, NamesTheFieldAndTheBound) {
     EXPECT_TRUE(refused({.top_p = bad}, "top_p")) << bad;
     EXPECT_TRUE(refused({.min_p = bad}, "min_p")) << bad;
   }
+  EXPECT_TRUE(refused({.temperature = 2.5}, "temperature"));
   EXPECT_TRUE(refused({.top_p = 0}, "top_p"));
   EXPECT_TRUE(refused({.top_p = 1.5}, "top_p"));
   EXPECT_TRUE(refused({.min_p = 1}, "min_p"));
