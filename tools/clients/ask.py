@@ -22,18 +22,25 @@ def main():
   request = pb.ChatRequest(messages=[
       pb.Message(role=pb.Message.USER, content=options.question)])
   request.sampling.temperature = 0
+  in_reasoning = False
   try:
     for event in stub.Chat(request):
       kind = event.WhichOneof("event")
       if kind == "reasoning_delta":
+        in_reasoning = True
         print(event.reasoning_delta.text, end="", flush=True)
       elif kind == "text_delta":
+        if in_reasoning:
+          print("\n")
+          in_reasoning = False
         print(event.text_delta.text, end="", flush=True)
       elif kind == "finish":
         print(f"\n[{pb.FinishReason.Name(event.finish.reason)}, "
               f"{event.finish.usage.output_tokens} tokens]")
   except grpc.RpcError as error:
     sys.exit(f"{error.code().name}: {error.details()}")
+  except KeyboardInterrupt:
+    sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class Process:
 
   def log_end(self, lines=12):
     with open(self.log_path, errors="replace") as log:
-      return "".join(log.readlines()[-lines:])
+      return f"the end of {self.log_path}:\n" + "".join(log.readlines()[-lines:])
 
 
 class LocalCluster:

@@ -35,8 +35,14 @@ Logs: {local.run_dir}"""
 
 
 def serve(local):
+  told = set()
   try:
     while local.router.popen.poll() is None:
+      for worker in local.workers:
+        if worker.popen.poll() is not None and worker.name not in told:
+          told.add(worker.name)
+          say(f"{worker.name} ended with {worker.popen.returncode}; the group forms again once it is "
+              f"back:\n  {' '.join(worker.popen.args)}")
       time.sleep(0.5)
     say(f"the router ended\n{local.router.log_end()}")
     return 1
@@ -53,6 +59,8 @@ def main():
   parser.add_argument("--api-port", type=int, default=0, help="default: a free one")
   parser.add_argument("--metrics-port", type=int, default=0, help="default: a free one")
   options = parser.parse_args()
+  if options.question is not None and not options.question.strip():
+    parser.error("the question is empty")
   cluster.stop_on_sigterm()
   started = time.monotonic()
   say("== build")
@@ -60,7 +68,7 @@ def main():
   say("== start: one router, four workers, experts sharded over them (EP4)")
   with cluster.LocalCluster(bin_dir, options.model, ranks=4, api_port=options.api_port,
                             metrics_port=options.metrics_port) as local:
-    question = options.question or SAMPLE
+    question = SAMPLE if options.question is None else options.question
     say(f"== ready after {time.monotonic() - started:.0f} s; asking: {question}\n")
     code = ask(local, question)
     if code != 0:

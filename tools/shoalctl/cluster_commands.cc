@@ -1,5 +1,6 @@
 #include <grpcpp/client_context.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -27,6 +28,8 @@ absl::Status Status(v1::Cluster::StubInterface& control) {
   if (!status.ok()) return FromGrpc(status);
   std::printf("epoch %lu, %s%s\n", static_cast<unsigned long>(state.epoch().number()),
               state.serving() ? "serving" : "not serving: ", state.waiting_for().c_str());
+  std::sort(state.mutable_ranks()->begin(), state.mutable_ranks()->end(),
+            [](const v1::RankState& a, const v1::RankState& b) { return a.rank() < b.rank(); });
   for (const v1::RankState& rank : state.ranks()) PrintRank(rank);
   return absl::OkStatus();
 }
@@ -45,7 +48,7 @@ absl::Status Wait(v1::Cluster::StubInterface& control, absl::Duration at_most) {
     }
     if (state.waiting_for() == told) continue;
     told = state.waiting_for();
-    std::fprintf(stderr, "  %s\n", told.c_str());
+    std::fprintf(stderr, "  waiting for: %s\n", told.c_str());
   }
   return FromGrpc(watch->Finish());
 }

@@ -30,6 +30,9 @@ namespace {
 
 constexpr char kUsage[] =
     "shoalctl chat QUESTION | models | status | wait | render QUESTION | tokenize TEXT";
+constexpr char kFlags[] =
+    "  --api=HOST:PORT --control=HOST:PORT   (127.0.0.1:50051, :50052)\n"
+    "  chat: --temperature=T --seed=N --max_tokens=N --noreasoning; wait: --timeout=2m";
 
 v1::ChatRequest RequestFor(const std::string& question) {
   v1::ChatRequest request;
@@ -57,32 +60,37 @@ absl::Status Run(const std::string& command, const std::optional<std::string>& a
   const auto api_channel = channel(absl::GetFlag(FLAGS_api));
   if (command == "models") return Models(*v1::Models::NewStub(api_channel));
   const auto api = v1::Inference::NewStub(api_channel);
+  if (command != "chat" && command != "render" && command != "tokenize") {
+    return absl::InvalidArgumentError(absl::StrCat("unknown command \"", command, "\"; ", kUsage));
+  }
   if (!argument.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat(command, " needs an argument, or: ", kUsage));
+    return absl::InvalidArgumentError(absl::StrCat(command, " needs an argument; ", kUsage));
   }
   if (command == "chat") {
     return Chat(*api, RequestFor(*argument),
                 {.color = isatty(STDOUT_FILENO) == 1, .reasoning = absl::GetFlag(FLAGS_reasoning)});
   }
   if (command == "render") return Render(*api, RequestFor(*argument));
-  if (command == "tokenize") return Tokenize(*api, *argument);
-  return absl::InvalidArgumentError(absl::StrCat("unknown command \"", command, "\"; ", kUsage));
+  return Tokenize(*api, *argument);
 }
 
 }  // namespace
 }  // namespace shoal
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(shoal::kUsage);
+  absl::SetProgramUsageMessage(absl::StrCat(shoal::kUsage, "\n", shoal::kFlags));
   const std::vector<char*> words = absl::ParseCommandLine(argc, argv);
   if (words.size() < 2 || words.size() > 3) {
-    std::fprintf(stderr, "%s\n", shoal::kUsage);
+    std::fprintf(stderr, "%s\n%s\n", shoal::kUsage, shoal::kFlags);
     return 2;
   }
   const absl::Status status =
       shoal::Run(words[1], words.size() == 3 ? std::optional<std::string>(words[2]) : std::nullopt);
   if (status.ok()) return 0;
-  std::fprintf(stderr, "shoalctl: %s (%s)\n", std::string(status.message()).c_str(),
-               shoal::ReasonOf(status).c_str());
+  const std::string reason = shoal::ReasonOf(status);
+  std::fprintf(
+      stderr, "shoalctl: %s%s\n",
+      absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message()).c_str(),
+      reason.empty() ? "" : absl::StrCat(" (", reason, ")").c_str());
   return 1;
 }
