@@ -31,7 +31,7 @@ Serving until Ctrl-C. In another terminal, from {cluster.ROOT}:
   {ctl} --control={a['control']} status
   tools/clients/ask.py --api {a['api']} "What is 91234 / 7?"
   curl http://{a['metrics']}/metrics
-Logs: {local.run_dir}"""
+Logs and configurations: {local.run_dir}"""
 
 
 def serve(local):
