@@ -16,8 +16,8 @@
 namespace shoal {
 
 struct LoadOptions {
-  std::function<void(int64_t bytes_done, int64_t bytes_total)>
-      progress;               // called from the loading thread
+  // Called from the loading thread; false ends the load with CANCELLED.
+  std::function<bool(int64_t bytes_done, int64_t bytes_total)> progress;
   int32_t max_positions = 0;  // at most the config's; 0: the config's
 };
 

@@ -131,7 +131,10 @@ absl::Status Loader::ReadAll(absl::Span<const PlannedRead> reads) {
       store_->bytes_read_ += static_cast<int64_t>(parts[i].size());
       RETURN_IF_ERROR(Take(run.reads[i], parts[i]));
     }
-    if (options_.progress) options_.progress(store_->bytes_read_, bytes_total_);
+    if (options_.progress && !options_.progress(store_->bytes_read_, bytes_total_)) {
+      return absl::CancelledError(absl::StrCat("loading was given up after ", store_->bytes_read_,
+                                               " of ", bytes_total_, " bytes"));
+    }
   }
   return absl::OkStatus();
 }

@@ -33,8 +33,8 @@ struct AbsorbedHeads {
 class WeightStore {
  public:
   struct Options {
-    std::function<void(int64_t bytes_done, int64_t bytes_total)>
-        progress;  // called from the loading thread
+    // Called from the loading thread after every run of bytes; false ends the load with CANCELLED.
+    std::function<bool(int64_t bytes_done, int64_t bytes_total)> progress;
   };
   // Opens a Hugging Face folder (checkpoint.h), checks that its tensors are exactly `table`'s,
   // reads the share's bytes and nothing else of the data, and lays them out.  Where the checkpoint

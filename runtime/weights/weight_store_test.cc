@@ -105,6 +105,7 @@ TEST_F(WeightStoreTest, ReadsItsShareAndNothingElse) {
     options.progress = [&](int64_t done, int64_t all) {
       EXPECT_GT(done, last);
       last = done, total = all;
+      return true;
     };
     const auto store = WeightStore::Open(folder_.path(), Table(), {{experts}}, device_, options);
     ASSERT_TRUE(store.ok()) << store.status();
@@ -113,6 +114,15 @@ TEST_F(WeightStoreTest, ReadsItsShareAndNothingElse) {
     EXPECT_EQ(last, share);
     EXPECT_EQ(total, share);
   }
+}
+
+TEST_F(WeightStoreTest, ALoadThatNobodyWaitsForIsGivenUp) {
+  int calls = 0;
+  WeightStore::Options options;
+  options.progress = [&](int64_t, int64_t) { return ++calls < 2; };
+  const auto store = WeightStore::Open(folder_.path(), Table(), {{{1}}}, device_, options);
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kCancelled) << store.status();
+  EXPECT_EQ(calls, 2);
 }
 
 TEST_F(WeightStoreTest, HoldsEveryUseInItsForm) {

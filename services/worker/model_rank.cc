@@ -181,6 +181,7 @@ void ModelRank::BuildNow(const v1::Prepare& prepare) {
   if (!Wanted(epoch)) return;
   built_.reset();
   if (const absl::Status loaded = Load(prepare); !loaded.ok()) {
+    if (jobs_.closed()) return;
     around_.log.Error("cannot load weights", {{"error", loaded}});
     listener_.OnLoadFailed(loaded);
     return;
@@ -214,7 +215,10 @@ absl::Status ModelRank::Load(const v1::Prepare& prepare) {
   const absl::Time begin = around_.clock.Now();
   absl::Time told = absl::InfinitePast();
   LoadOptions load;
-  load.progress = [&](int64_t done, int64_t total) { TellProgress(done, total, &told); };
+  load.progress = [&](int64_t done, int64_t total) {
+    TellProgress(done, total, &told);
+    return !jobs_.closed();  // the worker is ending: nobody waits for the share
+  };
   auto share = std::make_shared<Loaded>(
       Loaded{prepare.rank(), digest, std::move(placement), nullptr, nullptr});
   ASSIGN_OR_RETURN(share->model, LoadDeepSeek(options_.config, options_.model_folder,
