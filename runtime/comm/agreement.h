@@ -11,11 +11,10 @@ namespace shoal {
 
 // What one rank says before a pass.  Fixed size on the wire, little endian.
 struct Vote {
-  uint32_t rows = 0;  // rows it will bring; 0 is the empty batch
-  uint32_t pending =
-      0;  // sequences that will want a pass after this one; the group sleeps when all say 0, 0
-  uint32_t placement_version = 0;
-  uint32_t draining = 0;
+  uint32_t rows = 0;     // it will bring; 0 is the empty batch, and the group sleeps when all say 0
+  uint32_t pending = 0;  // live sequences; nothing is decided by it yet
+  uint32_t placement_version = 0;  // the group breaks where they differ
+  uint32_t draining = 0;           // 1: takes nothing new; nothing is decided by it yet
   friend bool operator==(const Vote&, const Vote&) = default;
 };
 
