@@ -7,6 +7,8 @@
 #include <nmmintrin.h>
 #endif
 
+#include "runtime/base/crc32c_fold.h"
+
 namespace shoal {
 namespace internal {
 namespace {
@@ -139,6 +141,13 @@ uint32_t ExtendCrc32cHardware(uint32_t crc, const void* data, size_t size) {
 
 uint32_t ExtendCrc32c(uint32_t crc, const void* data, size_t size) {
   static const bool hardware = internal::HaveCrc32cInstruction();
+  static const bool fold = internal::HaveCrc32cFold();
+  if (fold && size >= internal::kFoldMinBytes) {
+    const size_t folded = size / 64 * 64;
+    crc = ~internal::FoldCrc32c(~crc, data, size);
+    data = static_cast<const unsigned char*>(data) + folded;
+    size -= folded;
+  }
   return hardware ? internal::ExtendCrc32cHardware(crc, data, size)
                   : internal::ExtendCrc32cPortable(crc, data, size);
 }

@@ -53,6 +53,17 @@ TEST(Crc32c, PortableAndHardwareAgreeOnLongInput) {
   }
 }
 
+// What callers get, by whichever form this CPU is fastest in.
+TEST(Crc32c, AgreesWithPortableAtEverySize) {
+  const std::string bytes = RandomBytes(70001);
+  for (size_t size = 0; size <= bytes.size(); size += size < 1500 ? 1 : 509) {
+    const char* p = bytes.data() + size % 7 % (bytes.size() - size + 1);
+    ASSERT_EQ(internal::ExtendCrc32cPortable(0x12345678, p, size),
+              ExtendCrc32c(0x12345678, p, size))
+        << size;
+  }
+}
+
 TEST(Crc32c, ExtendContinues) {
   const std::string bytes = RandomBytes(61);
   const uint32_t whole = Crc32c(bytes);
