@@ -16,8 +16,8 @@ inline constexpr int kKvBlock =
     64;  // positions in a KV block, and in an attention tile (numerics rule N5)
 
 // Where row t of a batch stands: its absolute position, and the block table of its sequence.
-// Positions of one sequence in one batch ascend.  The row attends to positions 0..position, its own
-// included.
+// Positions of one sequence in one batch ascend.  The row attends to positions KvLayer::first..position,
+// its own included.
 struct RowPlace {
   int32_t position = 0;
   int32_t table = 0;  // index into KvLayer::tables
@@ -29,6 +29,9 @@ struct RowPlace {
 struct KvLayer {
   Tensor lines;  // [blocks * kKvBlock, kv_lora_rank + rope_dim]
   absl::Span<const absl::Span<const int32_t>> tables;
+  // The first position that has a line; rows attend from there on, and none stands before it.  Less
+  // than kKvBlock.  (The MTP module has no row for a sequence's first token.)
+  int32_t first = 0;
 };
 
 // cos and sin of position * frequency, factors (YaRN) folded in; one routine makes it
@@ -107,7 +110,7 @@ class Ops {
   // Absorbed multi-head latent attention over the cache (V2 paper 2.1.2, appendix on low-rank
   // absorption):
   //   s_j = scale * (q_latent . c_j + q_rope . k_j),  out = sum_j softmax(s)_j c_j
-  // in tiles of kKvBlock positions from position 0 (rule N5).
+  // in tiles of kKvBlock positions from position 0 (rule N5); j runs from kv.first.
   // q_latent [T, H, kv_rank] act; q_rope [T, H, rope_dim] act; out [T, H, kv_rank] act.
   virtual void MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
                          absl::Span<const RowPlace> rows, float scale, Tensor out) = 0;

@@ -289,6 +289,28 @@ TEST_P(OpsContract, AttentionNeverTouchesLinesItMayNotSee) {
   });
 }
 
+TEST_P(OpsContract, AttentionBeginsAtTheLayersFirstPosition) {
+  // Lines before it stay NaN.  Rows at the first position, at the tile's end and in later tiles.
+  const Cache cache;
+  for (const int32_t first : {1, 37, 63}) {
+    const std::vector<RowPlace> lines = Places(0, first, 130);
+    const std::vector<RowPlace> rows = {{first, 0}, {64, 0}, {65, 0}, {128, 0}, {129, 0}};
+    const auto count = static_cast<int64_t>(lines.size());
+    const Values latent = ActValues(GetParam(), 57, count, 48),
+                 rope = ActValues(GetParam(), 58, count, 16);
+    const Values q = ActValues(GetParam(), 59, 5, 3 * 64);
+    ExpectAgree(GetParam(), 2 * kActBound, [&](Side& s) {
+      KvLayer kv = cache.Make(s, 64);
+      kv.first = first;
+      s.ops().AppendKv(kv, s.PutAct(latent), s.PutAct(rope), lines);
+      const auto [q_latent, q_rope] = s.PutAct(q).Heads(3).Split(48);
+      const Tensor out = s.OutAct(5, 3 * 48);
+      s.ops().MlaAttend(q_latent, q_rope, kv, rows, 0.15f, out.Heads(3));
+      return s.Get(out);
+    });
+  }
+}
+
 // The routing as values: the experts' ids exactly, the weights by the norm.
 void ExpectSameRouting(const DeviceUnderTest& param, const GateConfig& config, const Values& x,
                        const Values& w, const Values& bias) {

@@ -22,6 +22,7 @@ struct AttendTask {
   Tensor out;                       // [T, H, rank] BF16
   int64_t first_row = 0, rows = 0;  // all of one block table, positions ascending
   int64_t first_head = 0, heads = 0;
+  int64_t first_position = 0;  // as KvLayer::first
 };
 
 // Where the parts of a task's scratch begin; all in bytes, 64-byte aligned.

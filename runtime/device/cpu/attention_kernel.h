@@ -41,7 +41,8 @@ class AttendKernel {
       OpenTile(tile);
       for (int64_t r = 0; r < task_.rows; ++r) {
         const int64_t left = Position(r) + 1 - tile * kKvBlock;
-        if (left > 0) Tile(r, tile, static_cast<int>(left < kKvBlock ? left : kKvBlock));
+        const int64_t end = left < kKvBlock ? left : kKvBlock;
+        if (left > 0) Tile(r, tile, static_cast<int>(end - Skipped(tile)));
       }
     }
     for (int64_t r = 0; r < task_.rows; ++r) Finish(r);
@@ -89,9 +90,12 @@ class AttendKernel {
     }
   }
 
+  // How many positions of the tile stand before the layer's first: it begins behind them.
+  int64_t Skipped(int64_t tile) const { return tile == 0 ? task_.first_position : 0; }
+
   // Nothing of the tile's values is packed yet, and all packed ones are zero.
   void OpenTile(int64_t tile) {
-    const int64_t line = int64_t{task_.blocks[tile]} * kKvBlock;
+    const int64_t line = int64_t{task_.blocks[tile]} * kKvBlock + Skipped(tile);
     lines_ = reinterpret_cast<const BF16*>(task_.lines.data) + line * task_.lines.row_stride;
     packed_ = 0;
     keys_packed_ = 0;

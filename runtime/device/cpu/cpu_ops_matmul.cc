@@ -133,6 +133,7 @@ void CpuOps::MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
       << " " << out.ShapeString() << " for " << count << " rows";
   for (const Tensor& t : {q_latent, q_rope, kv.lines, out})
     CHECK(t.dtype == DType::kBF16) << t.ShapeString();
+  CHECK(kv.first >= 0 && kv.first < kKvBlock) << kv.first;
   if (count == 0) return;
   const int64_t panels = CeilDiv(heads, kPanel);
   int64_t positions = 0;
@@ -146,14 +147,15 @@ void CpuOps::MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
                rows[static_cast<size_t>(t + n - 1)].position);
     }
     const int32_t last = rows[static_cast<size_t>(t + n - 1)].position;
-    CHECK(first.position >= 0 && last < static_cast<int64_t>(table.size()) * kKvBlock)
-        << "position " << last << " in " << table.size() << " blocks";
+    CHECK(first.position >= kv.first && last < static_cast<int64_t>(table.size()) * kKvBlock)
+        << "positions " << first.position << " to " << last << " in " << table.size()
+        << " blocks from position " << kv.first;
     positions += n * (last + 1);
     const int64_t step =
         kPanel * std::clamp(CeilDiv(panels, pool_.threads()), int64_t{1}, CeilDiv(kAttendUnit, n));
     for (int64_t head = 0; head < heads; head += step) {
       attends_.push_back({q_latent, q_rope, kv.lines, table.data(), rows.data(), scale, out, t, n,
-                          head, std::min(step, heads - head)});
+                          head, std::min(step, heads - head), kv.first});
     }
   }
   const auto units = static_cast<int64_t>(attends_.size());

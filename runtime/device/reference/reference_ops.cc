@@ -188,11 +188,12 @@ void ReferenceOps::MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
   const int64_t rank = q_latent.cols;
   CheckF32(out, static_cast<int64_t>(rows.size()), q_latent.width());
   for (size_t r = 0; r < rows.size(); ++r) {
+    CHECK_GE(rows[r].position, kv.first);
     const auto t = static_cast<int64_t>(r);
     for (int64_t h = 0; h < q_latent.heads; ++h) {
-      std::vector<double> p(static_cast<size_t>(rows[r].position) + 1);
+      std::vector<double> p(static_cast<size_t>(rows[r].position - kv.first) + 1);
       for (size_t j = 0; j < p.size(); ++j) {
-        const float* line = Line(kv, rows[r], static_cast<int64_t>(j));
+        const float* line = Line(kv, rows[r], kv.first + static_cast<int64_t>(j));
         p[j] = scale * (Dot(q_latent.At<float>(t, h), line, rank) +
                         Dot(q_rope.At<float>(t, h), line + rank, q_rope.cols));
       }
@@ -201,7 +202,7 @@ void ReferenceOps::MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
       for (double& v : p) total += v = std::exp(v - most);
       std::vector<double> sum(static_cast<size_t>(rank));
       for (size_t j = 0; j < p.size(); ++j) {
-        const float* line = Line(kv, rows[r], static_cast<int64_t>(j));
+        const float* line = Line(kv, rows[r], kv.first + static_cast<int64_t>(j));
         for (size_t c = 0; c < sum.size(); ++c) sum[c] += p[j] / total * line[c];
       }
       for (size_t c = 0; c < sum.size(); ++c) out.At<float>(t, h)[c] = static_cast<float>(sum[c]);
