@@ -139,17 +139,37 @@ uint32_t ExtendCrc32cHardware(uint32_t crc, const void* data, size_t size) {
 
 }  // namespace internal
 
+namespace {
+
+bool MayFold(size_t size) {
+  static const bool fold = internal::HaveCrc32cFold();
+  return fold && size >= internal::kFoldMinBytes;
+}
+
+}  // namespace
+
 uint32_t ExtendCrc32c(uint32_t crc, const void* data, size_t size) {
   static const bool hardware = internal::HaveCrc32cInstruction();
-  static const bool fold = internal::HaveCrc32cFold();
-  if (fold && size >= internal::kFoldMinBytes) {
+  if (MayFold(size)) {
     const size_t folded = size / 64 * 64;
-    crc = ~internal::FoldCrc32c(~crc, data, size);
+    crc = ~internal::FoldCrc32c(~crc, data, folded);
     data = static_cast<const unsigned char*>(data) + folded;
     size -= folded;
   }
   return hardware ? internal::ExtendCrc32cHardware(crc, data, size)
                   : internal::ExtendCrc32cPortable(crc, data, size);
+}
+
+uint32_t CopyExtendingCrc32c(uint32_t crc, void* to, const void* from, size_t size) {
+  if (MayFold(size)) {
+    const size_t folded = size / 64 * 64;
+    crc = ~internal::CopyFoldingCrc32c(~crc, to, from, folded);
+    to = static_cast<unsigned char*>(to) + folded;
+    from = static_cast<const unsigned char*>(from) + folded;
+    size -= folded;
+  }
+  std::memcpy(to, from, size);
+  return ExtendCrc32c(crc, from, size);
 }
 
 }  // namespace shoal

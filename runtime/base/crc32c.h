@@ -12,8 +12,11 @@
 namespace shoal {
 
 // The CRC of what `crc` covers followed by `size` bytes at `data`; the CRC of
-// nothing is 0. Uses the SSE4.2 instruction where the CPU has it.
+// nothing is 0. Uses what this CPU does fastest.
 uint32_t ExtendCrc32c(uint32_t crc, const void* data, size_t size);
+
+// The same over `from`, which it copies to `to` on the way.  The two do not overlap.
+uint32_t CopyExtendingCrc32c(uint32_t crc, void* to, const void* from, size_t size);
 
 inline uint32_t Crc32c(const void* data, size_t size) { return ExtendCrc32c(0, data, size); }
 inline uint32_t Crc32c(absl::string_view bytes) { return Crc32c(bytes.data(), bytes.size()); }

@@ -2,8 +2,8 @@
 // further back counts x^D times as much, so a register is folded onto the one D bits behind it by
 // multiplying its halves by x^D mod P (Gopal et al., "Fast CRC Computation for Generic Polynomials
 // Using PCLMULQDQ Instruction", Intel 2009).  The bits are reflected, so a product lies one bit too
-// low, and each 64-bit half is multiplied by a remainder of 32 bits that stands at its low end: hence
-// the exponents D + 32 and D - 32 and the shift by one.
+// low, and each 64-bit half is multiplied by a remainder of 32 bits that stands at its low end:
+// hence the exponents D + 32 and D - 32 and the shift by one.
 #include "runtime/base/crc32c_fold.h"
 
 #include "runtime/base/check.h"
@@ -45,30 +45,41 @@ SHOAL_FOLD inline __m512i Fold(__m512i ahead, __m512i behind) {
 template <int kBits>
 SHOAL_FOLD inline __m128i Fold(__m128i ahead, __m128i behind) {
   const __m128i k = _mm_set_epi64x(PowerOfX(kBits - 32), PowerOfX(kBits + 32));
-  return _mm_xor_si128(_mm_xor_si128(_mm_clmulepi64_si128(ahead, k, 0x00),
-                                     _mm_clmulepi64_si128(ahead, k, 0x11)),
-                       behind);
+  return _mm_xor_si128(
+      _mm_xor_si128(_mm_clmulepi64_si128(ahead, k, 0x00), _mm_clmulepi64_si128(ahead, k, 0x11)),
+      behind);
 }
 
-}  // namespace
+// Register i of a message, written to the same place of `to` when there is a copy to be made.
+struct Registers {
+  const __m512i* from;
+  __m512i* to;
 
-SHOAL_FOLD uint32_t FoldCrc32c(uint32_t crc, const void* data, size_t size) {
+  SHOAL_FOLD inline __m512i operator[](int i) const {
+    const __m512i r = _mm512_loadu_si512(from + i);
+    if (to != nullptr) _mm512_storeu_si512(to + i, r);
+    return r;
+  }
+  void Advance(int n) {
+    from += n;
+    if (to != nullptr) to += n;
+  }
+};
+
+SHOAL_FOLD inline uint32_t FoldAll(uint32_t crc, Registers m, size_t size) {
   DCHECK_GE(size, kFoldMinBytes);
-  const auto* p = static_cast<const __m512i*>(data);
-  __m512i a = _mm512_xor_si512(
-      _mm512_loadu_si512(p),
-      _mm512_zextsi128_si512(_mm_cvtsi32_si128(static_cast<int>(crc))));
-  __m512i b = _mm512_loadu_si512(p + 1), c = _mm512_loadu_si512(p + 2),
-          d = _mm512_loadu_si512(p + 3);
+  __m512i a =
+      _mm512_xor_si512(m[0], _mm512_zextsi128_si512(_mm_cvtsi32_si128(static_cast<int>(crc))));
+  __m512i b = m[1], c = m[2], d = m[3];
   // Four chains, because a multiplication takes several cycles and one may start in each.
-  for (p += 4, size -= 256; size >= 256; p += 4, size -= 256) {
-    a = Fold<2048>(a, _mm512_loadu_si512(p));
-    b = Fold<2048>(b, _mm512_loadu_si512(p + 1));
-    c = Fold<2048>(c, _mm512_loadu_si512(p + 2));
-    d = Fold<2048>(d, _mm512_loadu_si512(p + 3));
+  for (m.Advance(4), size -= 256; size >= 256; m.Advance(4), size -= 256) {
+    a = Fold<2048>(a, m[0]);
+    b = Fold<2048>(b, m[1]);
+    c = Fold<2048>(c, m[2]);
+    d = Fold<2048>(d, m[3]);
   }
   a = Fold<512>(Fold<512>(Fold<512>(a, b), c), d);
-  for (; size >= 64; ++p, size -= 64) a = Fold<512>(a, _mm512_loadu_si512(p));
+  for (; size >= 64; m.Advance(1), size -= 64) a = Fold<512>(a, m[0]);
   alignas(64) __m128i lanes[4];
   _mm512_store_si512(lanes, a);
   __m128i last = Fold<128>(lanes[0], lanes[1]);
@@ -80,6 +91,16 @@ SHOAL_FOLD uint32_t FoldCrc32c(uint32_t crc, const void* data, size_t size) {
   return static_cast<uint32_t>(rest);
 }
 
+}  // namespace
+
+SHOAL_FOLD uint32_t FoldCrc32c(uint32_t crc, const void* data, size_t size) {
+  return FoldAll(crc, {static_cast<const __m512i*>(data), nullptr}, size);
+}
+
+SHOAL_FOLD uint32_t CopyFoldingCrc32c(uint32_t crc, void* to, const void* from, size_t size) {
+  return FoldAll(crc, {static_cast<const __m512i*>(from), static_cast<__m512i*>(to)}, size);
+}
+
 #undef SHOAL_FOLD
 
 #else
@@ -89,6 +110,9 @@ bool HaveCrc32cFold() { return false; }
 uint32_t FoldCrc32c(uint32_t, const void*, size_t) {
   CHECK(false) << "this CPU cannot fold";
   return 0;
+}
+uint32_t CopyFoldingCrc32c(uint32_t crc, void*, const void* from, size_t size) {
+  return FoldCrc32c(crc, from, size);
 }
 
 #endif

@@ -64,6 +64,17 @@ TEST(Crc32c, AgreesWithPortableAtEverySize) {
   }
 }
 
+TEST(Crc32c, CopyingCopiesAndAgrees) {
+  const std::string bytes = RandomBytes(3001);
+  for (size_t size = 0; size <= bytes.size(); ++size) {
+    std::string copy(size + 1, '#');
+    ASSERT_EQ(CopyExtendingCrc32c(9, copy.data(), bytes.data(), size),
+              internal::ExtendCrc32cPortable(9, bytes.data(), size))
+        << size;
+    ASSERT_EQ(copy, bytes.substr(0, size) + '#') << size;
+  }
+}
+
 TEST(Crc32c, ExtendContinues) {
   const std::string bytes = RandomBytes(61);
   const uint32_t whole = Crc32c(bytes);

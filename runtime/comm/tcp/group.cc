@@ -287,6 +287,7 @@ absl::Status Group::WaitForSockets(absl::Time since) {
   polled_.push_back({sleeping ? wake_event_.fd() : -1, POLLIN, 0});
   absl::Time deadline = absl::InfiniteFuture();
   bool first = true;
+  const absl::Time before = RealClock::Get().Now();
   for (int i = 1; i < size(); ++i) {
     const int peer = Nth(i);
     const Link& link = *links_[peer];
@@ -296,13 +297,13 @@ absl::Status Group::WaitForSockets(absl::Time since) {
     if (wanted && (first || sleeping || link.in_payload())) events |= POLLIN;
     if (wanted) first = false;
     if (Owes(peer))
-      deadline = std::min(deadline, std::max(since, link.last_progress()) + options_.step_deadline);
+      deadline = std::min(deadline, SilentSince(peer, since, before) + options_.step_deadline);
     polled_.push_back({left_[peer] ? -1 : link.fd(), events, 0});
   }
   if (sleeping) deadline = absl::InfiniteFuture();
   if (first_left_ >= 0) deadline = std::min(deadline, left_at_ + kGrace);
-  const timespec timeout = absl::ToTimespec(
-      std::clamp(deadline - RealClock::Get().Now(), absl::ZeroDuration(), absl::Hours(1)));
+  const timespec timeout =
+      absl::ToTimespec(std::clamp(deadline - before, absl::ZeroDuration(), absl::Hours(1)));
   const int ready = ppoll(polled_.data(), polled_.size(),
                           deadline == absl::InfiniteFuture() ? nullptr : &timeout, nullptr);
   CHECK(ready >= 0 || errno == EINTR) << "ppoll: " << ErrorText(errno);
@@ -339,6 +340,15 @@ absl::Status Group::CheckGrace(absl::Time now) {
                   BlamedRank(last) ? last : absl::UnavailableError("closed its connection"));
 }
 
+absl::Time Group::SilentSince(int peer, absl::Time since, absl::Time now) {
+  Peer& p = peers_[peer];
+  if (const uint64_t moved = links_[peer]->bytes_moved(); moved != p.bytes_moved) {
+    p.bytes_moved = moved;
+    p.moved_at = now;
+  }
+  return std::max(since, p.moved_at);
+}
+
 absl::Status Group::CheckSilence(absl::Time since, absl::Time now) {
   for (int i = 1; i < size(); ++i) {
     const int peer = Nth(i);
@@ -347,7 +357,7 @@ absl::Status Group::CheckSilence(absl::Time since, absl::Time now) {
     const absl::StatusOr<bool> got = links_[peer]->Receive(*this);
     if (!got.ok()) return FailOver(peer, got.status());
     if (!Owes(peer)) continue;
-    const absl::Duration silence = now - std::max(since, links_[peer]->last_progress());
+    const absl::Duration silence = now - SilentSince(peer, since, now);
     if (silence < options_.step_deadline) continue;
     return FailOver(
         peer, absl::UnavailableError(absl::StrCat("silent for ", absl::FormatDuration(silence),

@@ -88,6 +88,8 @@ class Group final : private FrameSink {
     Vote arriving;
     uint32_t farewell = 0;
     uint64_t vote_ticket = 0;
+    uint64_t bytes_moved = 0;  // at moved_at, when it was last seen to have grown
+    absl::Time moved_at = absl::InfinitePast();
   };
   // What the engine thread waits for.
   enum class Goal : uint8_t { kNothing, kVotes, kAnyVote, kMessages, kLastWords };
@@ -112,6 +114,8 @@ class Group final : private FrameSink {
   // group.
   absl::StatusOr<bool> Progress();
   absl::Status WaitForSockets(absl::Time since);
+  // Since when nothing is known to have moved between this rank and `peer`; not before `since`.
+  absl::Time SilentSince(int peer, absl::Time since, absl::Time now);
   absl::Status CheckSilence(absl::Time since, absl::Time now);
 
   // Peers that left after giving all the goal needs from them do not fail it: the ranks of a group

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "runtime/base/check.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/crc32c.h"
 #include "runtime/base/status_macros.h"
 
@@ -31,7 +30,6 @@ absl::Status Broken(int error) {
 Link::Link(Fd fd, int peer)
     : fd_(std::move(fd)),
       peer_(peer),
-      last_progress_(RealClock::Get().Now()),
       staging_(std::make_unique_for_overwrite<std::byte[]>(kStaging)) {
   SetBlocking(fd_, kPatience);
 }
@@ -84,7 +82,7 @@ absl::Status Link::Flush() {
 }
 
 void Link::MarkSent(size_t bytes) {
-  last_progress_ = RealClock::Get().Now();
+  bytes_moved_ += bytes;
   while (bytes > 0) {
     Outgoing& o = outgoing_[head_];
     const size_t n = std::min(bytes, o.size() - o.sent);
@@ -130,8 +128,7 @@ absl::Status Link::StartFrame(FrameSink& sink) {
 void Link::TakeStaged() {
   const size_t n = std::min<uint64_t>(staged_end_ - staged_begin_, header_.length - received_);
   if (n == 0) return;
-  std::memcpy(payload_ + received_, staging_.get() + staged_begin_, n);
-  crc_ = ExtendCrc32c(crc_, payload_ + received_, n);
+  crc_ = CopyExtendingCrc32c(crc_, payload_ + received_, staging_.get() + staged_begin_, n);
   received_ += n;
   staged_begin_ += n;
 }
@@ -169,7 +166,7 @@ absl::StatusOr<size_t> Link::ReadMore(int flags) {
     if (TryAgain(errno)) return 0;
     return Broken(errno);
   }
-  last_progress_ = RealClock::Get().Now();
+  bytes_moved_ += static_cast<size_t>(got);
   const size_t placed = direct ? std::min<uint64_t>(got, rest) : 0;
   crc_ = ExtendCrc32c(crc_, payload_ + received_, placed);
   received_ += placed;

@@ -61,8 +61,8 @@ class Link {
   // Between the first byte of a payload and its last.
   bool in_payload() const { return in_frame_; }
 
-  // When the last byte moved in either direction.
-  absl::Time last_progress() const { return last_progress_; }
+  // In either direction, since the beginning.
+  uint64_t bytes_moved() const { return bytes_moved_; }
 
   // Ends the connection for both sides; what was received can still be read.  Any thread.
   void Shutdown();
@@ -91,15 +91,16 @@ class Link {
 
   const Fd fd_;
   const int peer_;
-  absl::Time last_progress_;
+  uint64_t bytes_moved_ = 0;
 
   // Frames to send are outgoing_[head_..]; the first of them has ticket first_ticket_.
   std::vector<Outgoing> outgoing_;
   size_t head_ = 0;
   uint64_t first_ticket_ = 0;
 
-  // Bytes staged_begin_..staged_end_ came but are not yet consumed.
-  static constexpr size_t kStaging = size_t{4} << 10;
+  // Bytes staged_begin_..staged_end_ came but are not yet consumed.  Room for a header and a
+  // message of 16 KiB: copying it once more costs less than a second system call.
+  static constexpr size_t kStaging = size_t{17} << 10;
   std::unique_ptr<std::byte[]> staging_;
   size_t staged_begin_ = 0, staged_end_ = 0;
   // The frame that is being received.
