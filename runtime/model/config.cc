@@ -8,9 +8,9 @@
 
 #include "runtime/base/sha256.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 #include "runtime/model/config_fields.h"
 #include "runtime/weights/file.h"
-#include "runtime/weights/json.h"
 
 namespace shoal {
 namespace {
@@ -94,7 +94,7 @@ void ReadYarn(ConfigFields& f, DeepSeekConfig& c) {
 void ReadExperts(ConfigFields& f, DeepSeekConfig& c) {
   c.dense_ffn = f.Int("intermediate_size", 1, kMaxWidth);
   c.expert_ffn = f.Int("moe_intermediate_size", 1, kMaxWidth);
-  c.shared_experts = f.Int("n_shared_experts", 1, 1024);
+  c.shared_experts = f.Int("n_shared_experts", 0, 1024);
   c.gate.experts = f.Int("n_routed_experts", 1, kMaxExperts);
   c.gate.top_k = f.Int("num_experts_per_tok", 1, kMaxExperts);
   f.Only("moe_layer_freq", 1, "every layer after the dense ones is MoE");

@@ -10,7 +10,7 @@
 #include "absl/strings/str_join.h"
 
 #include "runtime/base/status_macros.h"
-#include "runtime/weights/json.h"
+#include "runtime/base/strict_json.h"
 
 namespace shoal {
 namespace {

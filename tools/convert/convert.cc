@@ -16,12 +16,12 @@
 
 #include "runtime/base/sha256.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 #include "runtime/model/config.h"
 #include "runtime/model/tensor_table.h"
 #include "runtime/weights/checkpoint.h"
 #include "runtime/weights/checkpoint_writer.h"
 #include "runtime/weights/file.h"
-#include "runtime/weights/json.h"
 #include "runtime/weights/quantize.h"
 #include "runtime/weights/table_check.h"
 #include "runtime/weights/tensor_table.h"

@@ -1,4 +1,4 @@
-#include "runtime/weights/json.h"
+#include "runtime/base/strict_json.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace shoal {
@@ -36,9 +37,9 @@ class Builder : public nlohmann::json_sax<json> {
   bool end_array() override { return Close(); }
 
   bool key(std::string& name) override {
-    if (open_.back()->contains(name))
-      return Fail(absl::StrCat("key \"", name, "\" stands twice in one object"));
-    key_ = std::move(name);
+    const auto [member, is_new] = open_.back()->emplace(name, nullptr);
+    if (!is_new) return Fail(absl::StrCat("key \"", Shown(name), "\" stands twice in one object"));
+    member_ = &*member;
     return true;
   }
 
@@ -60,7 +61,7 @@ class Builder : public nlohmann::json_sax<json> {
     }
     json& parent = *open_.back();
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
-    return &(parent[key_] = std::move(value));
+    return &(*member_ = std::move(value));
   }
 
   bool Open(json container) {
@@ -78,10 +79,25 @@ class Builder : public nlohmann::json_sax<json> {
 
   const int max_depth_;
   std::vector<json*> open_;  // a parent never moves while a child is open
-  std::string key_;
+  json* member_ = nullptr;   // of the innermost object: the key whose value comes next
 };
 
+// Cut where no character is torn apart.
+std::string Cut(std::string text) {
+  constexpr size_t kLongest = 120;
+  if (text.size() <= kLongest) return text;
+  size_t end = kLongest;
+  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), "... (", text.size(), " bytes)");
+}
+
 }  // namespace
+
+std::string Shown(absl::string_view text) { return Cut(absl::Utf8SafeCHexEscape(text)); }
+
+std::string ShownJson(const json& value) {
+  return Cut(value.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace));
+}
 
 absl::StatusOr<json> ParseStrictJson(absl::string_view text, absl::string_view what,
                                      int max_depth) {

@@ -1,6 +1,7 @@
-#include "runtime/weights/json.h"
+#include "runtime/base/strict_json.h"
 
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -38,6 +39,26 @@ TEST(ParseStrictJson, RefusesWhatIsNotOneDocument) {
                            "\"\xff\xfe\"", "[NaN]", "[1e999]", "// comment\n{}"}) {
     EXPECT_NE(ErrorOf(text).find("x.json: not JSON at byte "), std::string::npos) << text;
   }
+}
+
+TEST(ParseStrictJson, AForgedKeyStaysOnItsLine) {
+  EXPECT_EQ(ErrorOf(R"({"a\nERROR":1,"a\nERROR":2})"),
+            "x.json: key \"a\\nERROR\" stands twice in one object");
+}
+
+TEST(Shown, IsOneShortLine) {
+  EXPECT_EQ(Shown("model.layers.0"), "model.layers.0");
+  EXPECT_EQ(Shown(absl::string_view("a\n\x1b[31m\0\x7f", 9)), "a\\n\\x1b[31m\\x00\\x7f");
+  EXPECT_EQ(Shown("\xe4\xb8\xad"), "\xe4\xb8\xad");
+  EXPECT_EQ(Shown(std::string(120, 'x')), std::string(120, 'x'));
+  EXPECT_EQ(Shown(std::string(1000, 'x')), std::string(120, 'x') + "... (1000 bytes)");
+  // The cut does not tear a character apart.
+  EXPECT_EQ(Shown(std::string(119, 'x') + "\xe4\xb8\xad"),
+            std::string(119, 'x') + "... (122 bytes)");
+  EXPECT_EQ(ShownJson(nlohmann::json({{"a", "\n\x7f"}, {"b", 2.5}})),
+            R"({"a":"\n\u007f","b":2.5})");
+  EXPECT_EQ(ShownJson(nlohmann::json(std::vector<int>(200, 7))).size(),
+            120 + sizeof("... (401 bytes)") - 1);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
-#ifndef SHOAL_RUNTIME_WEIGHTS_JSON_H_
-#define SHOAL_RUNTIME_WEIGHTS_JSON_H_
+#ifndef SHOAL_RUNTIME_BASE_STRICT_JSON_H_
+#define SHOAL_RUNTIME_BASE_STRICT_JSON_H_
+
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -13,6 +15,12 @@ namespace shoal {
 absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text, absl::string_view what,
                                                int max_depth = 8);
 
+// What an error message shows of a text or a value from outside: one line without control
+// characters, cut after some 120 bytes.  A name of a megabyte, or with a line break that forges a
+// log line, is quoted harmlessly.
+std::string Shown(absl::string_view text);
+std::string ShownJson(const nlohmann::json& value);
+
 }  // namespace shoal
 
-#endif  // SHOAL_RUNTIME_WEIGHTS_JSON_H_
+#endif  // SHOAL_RUNTIME_BASE_STRICT_JSON_H_
