@@ -28,11 +28,21 @@ struct Block {
   bool accumulate = false;  // start from `out` instead of +0
 };
 
+// Work of the vector units to be done while a tile unit multiplies: a product may call Step() any
+// number of times. Nothing that the product reads or writes.
+struct NoSide {
+  void Step() {}
+};
+
 // Rule N1 in vector lanes. A product is an object because that of the tile unit has a configuration
 // to keep.
 template <class V>
 class LanesProduct {
  public:
+  template <class Side>
+  void Run(const Block& b, Side&) {  // the vector units have no time to spare
+    Run(b);
+  }
   void Run(const Block& b) {
     for (int64_t r = 0; r < b.rows; r += 4) {
       const BF16* a = b.a + r / 16 * b.a_block + r % 16 * b.a_row;

@@ -38,6 +38,11 @@ class AmxProduct {
   AmxProduct& operator=(const AmxProduct&) = delete;
 
   void Run(const Block& b) {
+    NoSide side;
+    Run(b, side);
+  }
+  template <class Side>
+  void Run(const Block& b, Side& side) {
     Fence();
     for (int64_t r = 0; r < b.rows; r += 32) {
       const int rows = static_cast<int>(b.rows - r < 32 ? b.rows - r : 32);
@@ -46,14 +51,14 @@ class AmxProduct {
       if (rows > 16) {
         Configure(16, rows - 16);
         int p = 0;
-        for (; p + 2 <= b.panels; p += 2) Tall<2>(b, a, p, out);
-        if (p < b.panels) Tall<1>(b, a, p, out);
+        for (; p + 2 <= b.panels; p += 2) Tall<2>(b, a, p, out, side);
+        if (p < b.panels) Tall<1>(b, a, p, out, side);
       } else {
         Configure(rows, rows);
         int p = 0;
-        for (; p + 4 <= b.panels; p += 4) Flat<4>(b, a, p, out);
-        for (; p + 2 <= b.panels; p += 2) Flat<2>(b, a, p, out);
-        if (p < b.panels) Flat<1>(b, a, p, out);
+        for (; p + 4 <= b.panels; p += 4) Flat<4>(b, a, p, out, side);
+        for (; p + 2 <= b.panels; p += 2) Flat<2>(b, a, p, out, side);
+        if (p < b.panels) Flat<1>(b, a, p, out, side);
       }
     }
   }
@@ -74,8 +79,8 @@ class AmxProduct {
   }
 
   // 17 to 32 rows, N <= 2 panels from p on.
-  template <int N>
-  static void Tall(const Block& b, const BF16* a, int p, float* out) {
+  template <int N, class Side>
+  static void Tall(const Block& b, const BF16* a, int p, float* out, Side& side) {
     const int64_t out_bytes = b.out_row * 4, a_bytes = b.a_row * 2;
     float* upper = out + p * kPanel;
     float* lower = upper + 16 * b.out_row;
@@ -104,6 +109,7 @@ class AmxProduct {
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(3, 5, 7);
       }
+      side.Step();
     }
     _tile_stored(0, upper, out_bytes);
     _tile_stored(2, lower, out_bytes);
@@ -112,8 +118,8 @@ class AmxProduct {
   }
 
   // Up to 16 rows, N of 1, 2, 4 panels from p on.
-  template <int N>
-  static void Flat(const Block& b, const BF16* a, int p, float* out) {
+  template <int N, class Side>
+  static void Flat(const Block& b, const BF16* a, int p, float* out, Side& side) {
     const int64_t out_bytes = b.out_row * 4, a_bytes = b.a_row * 2;
     const BF16* w = b.w + p * b.w_panel;
     out += p * kPanel;
@@ -142,6 +148,7 @@ class AmxProduct {
         _tile_loadd(7, w + 3 * b.w_panel, 64);
         _tile_dpbf16ps(3, 4, 7);
       }
+      side.Step();
     }
     _tile_stored(0, out, out_bytes);
     if constexpr (N > 1) _tile_stored(1, out + kPanel, out_bytes);
