@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "nlohmann/json.hpp"
 
+#include "runtime/base/check.h"
 #include "runtime/base/sha256.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/weights/checkpoint.h"
@@ -88,23 +89,35 @@ class PartialFile {
 
 absl::Status CheckpointWriter::WriteShard(const std::string& file, std::vector<NewTensor> tensors,
                                           Source data) {
+  return StreamShard(file, std::move(tensors), [&](const NewTensor& tensor, Sink sink) {
+    const absl::StatusOr<std::vector<std::byte>> bytes = data(tensor);
+    return bytes.ok() ? sink(*bytes) : bytes.status();
+  });
+}
+
+absl::Status CheckpointWriter::StreamShard(const std::string& file, std::vector<NewTensor> tensors,
+                                           StreamSource data) {
   // Wide types first, so that every tensor is aligned for its type.
   std::sort(tensors.begin(), tensors.end(), [](const NewTensor& a, const NewTensor& b) {
     return std::tuple(SizeOf(b.dtype), a.name) < std::tuple(SizeOf(a.dtype), b.name);
   });
   PartialFile out(absl::StrCat(folder_, "/", file));
   RETURN_IF_ERROR(out.Append(AsBytes(HeaderOf(tensors))));
+  Sha256 sha;
   for (const NewTensor& tensor : tensors) {
-    ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, data(tensor));
-    if (bytes.size() != BytesOf(tensor)) {
+    uint64_t bytes = 0;
+    RETURN_IF_ERROR(data(tensor, [&](absl::Span<const std::byte> piece) {
+      bytes += piece.size();
+      if (options_.digests) sha.Update(piece.data(), piece.size());
+      return out.Append(piece);
+    }));
+    if (bytes != BytesOf(tensor)) {
       return absl::InternalError(absl::StrCat("tensor ", tensor.name, " takes ", BytesOf(tensor),
-                                              " bytes, but got ", bytes.size()));
+                                              " bytes, but got ", bytes));
     }
-    RETURN_IF_ERROR(out.Append(bytes));
     shard_of_[tensor.name] = file;
-    sha256_of_[tensor.name] =
-        HexOf(Sha256Of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-    bytes_ += bytes.size();
+    if (options_.digests) sha256_of_[tensor.name] = HexOf(sha.Finish());
+    bytes_ += bytes;
   }
   return out.Close();
 }
@@ -116,11 +129,13 @@ absl::Status CheckpointWriter::Finish() {
     RETURN_IF_ERROR(
         WriteFileAtomically(absl::StrCat(folder_, "/", kIndexFile), AsBytes(index.dump(2) + "\n")));
   }
+  if (!options_.digests) return absl::OkStatus();
   return WriteFileAtomically(absl::StrCat(folder_, "/", kDigestsFile),
                              AsBytes(DigestsJson(sha256_of_)));
 }
 
 std::string CheckpointWriter::Digest() const {
+  CHECK(options_.digests);
   Sha256 sha;
   for (const auto& [name, sha256] : sha256_of_) sha.Update(absl::StrCat(name, " ", sha256, "\n"));
   return HexOf(sha.Finish());

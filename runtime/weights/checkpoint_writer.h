@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 #include "runtime/tensor/dtype.h"
 
@@ -25,24 +27,36 @@ class CheckpointWriter {
     DType dtype = DType::kBF16;
     std::vector<int64_t> shape;
   };
+  struct Options {
+    bool digests = true;  // hash what is written, and write digests.json
+  };
   // The data of one tensor of the shard being written, row-major; called once for each.
   using Source = absl::FunctionRef<absl::StatusOr<std::vector<std::byte>>(const NewTensor&)>;
+  // The same in pieces: puts them into the sink in order, and returns its errors.
+  using Sink = absl::FunctionRef<absl::Status(absl::Span<const std::byte>)>;
+  using StreamSource = absl::FunctionRef<absl::Status(const NewTensor&, Sink)>;
 
-  explicit CheckpointWriter(std::string folder) : folder_(std::move(folder)) {}
+  explicit CheckpointWriter(std::string folder) : CheckpointWriter(std::move(folder), Options()) {}
+  CheckpointWriter(std::string folder, const Options& options)
+      : folder_(std::move(folder)), options_(options) {}
 
   // `file` is "model.safetensors" (then it is the only one) or a plain name that the index will
   // list.
   absl::Status WriteShard(const std::string& file, std::vector<NewTensor> tensors, Source data);
+  // Holds no more than the pieces in memory.
+  absl::Status StreamShard(const std::string& file, std::vector<NewTensor> tensors,
+                           StreamSource data);
 
-  // Writes the index, where there is one, and digests.json.
+  // Writes the index, where there is one, and digests.json, where asked for.
   absl::Status Finish();
 
   // SHA-256 (hex) over every tensor's name and the SHA-256 of its data: the digest of what was
-  // written.
+  // written.  REQUIRES: options.digests.
   std::string Digest() const;
 
  private:
   const std::string folder_;
+  const Options options_;
   std::map<std::string, std::string> shard_of_, sha256_of_;  // by tensor
   uint64_t bytes_ = 0;
 };

@@ -1,6 +1,5 @@
 #include "runtime/model/testing/random_checkpoint.h"
 
-#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <map>
@@ -10,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#include "runtime/base/check.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/model/config.h"
+#include "runtime/model/random_weights.h"
 #include "runtime/model/tensor_table.h"
 #include "runtime/weights/checkpoint.h"
 #include "runtime/weights/checkpoint_writer.h"
@@ -23,34 +22,6 @@ namespace shoal {
 namespace {
 
 using nlohmann::json;
-
-constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-
-uint64_t NameHash(absl::string_view name) {  // FNV-1a
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  return hash;
-}
-
-uint64_t Mix(uint64_t z) {  // the finalizer of splitmix64
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
-// value = offset + amplitude * u, u uniform in [-1, 1).
-struct Range {
-  float amplitude, offset;
-};
-
-Range RangeOf(const TensorSpec& spec) {
-  if (absl::EndsWith(spec.name, "e_score_correction_bias")) return {0.05f, 0};
-  if (spec.shape.size() == 1) return {0.25f, 1};  // norm gains
-  if (absl::EndsWith(spec.name, "embed_tokens.weight")) return {1, 0};
-  const float unit =
-      static_cast<float>(std::sqrt(3.0 / static_cast<double>(spec.shape[1])));  // variance 1 / in
-  return {absl::EndsWith(spec.name, "lm_head.weight") ? 2 * unit : unit, 0};
-}
 
 template <typename T>
 std::vector<std::byte> BytesOf(const std::vector<T>& values) {
@@ -160,11 +131,11 @@ json WithFp8(json config) {
 }
 
 std::vector<BF16> RandomValues(const TensorSpec& spec, uint64_t seed) {
-  const uint64_t start = NameHash(spec.name) ^ (seed * kGolden);
-  const auto [amplitude, offset] = RangeOf(spec);
+  const RandomWords words(spec.name, seed);
+  const auto [amplitude, offset] = RandomRangeOf(spec);
   std::vector<BF16> values(static_cast<size_t>(spec.elements()));
   for (size_t i = 0; i < values.size(); ++i) {
-    const auto bits = static_cast<int32_t>(Mix(start + (i + 1) * kGolden) >> 40);  // 24
+    const auto bits = static_cast<int32_t>(words[i] >> 40);  // 24
     const float u = static_cast<float>(bits - (1 << 23)) * 0x1p-23f;
     values[i] = BF16::FromFloat(offset + amplitude * u);
   }
@@ -187,7 +158,7 @@ absl::Status WriteRandomCheckpoint(const json& config, const std::string& folder
     shards[i * shards.size() / table.size()].push_back(
         {table[i].name, table[i].dtypes.front(), table[i].shape});
   }
-  CheckpointWriter writer(folder);
+  CheckpointWriter writer(folder, {.digests = options.digests});
   for (size_t s = 0; s < shards.size(); ++s) {
     const std::string file = shards.size() == 1 ? std::string(kSingleFile)
                                                 : absl::StrFormat("model-%05d-of-%05d.safetensors",
@@ -198,9 +169,7 @@ absl::Status WriteRandomCheckpoint(const json& config, const std::string& folder
           return StoredBytes(*by_name.at(t.name), by_name, options.seed);
         }));
   }
-  RETURN_IF_ERROR(writer.Finish());
-  if (!options.digests) CHECK_EQ(std::remove(absl::StrCat(folder, "/", kDigestsFile).c_str()), 0);
-  return absl::OkStatus();
+  return writer.Finish();
 }
 
 }  // namespace shoal
