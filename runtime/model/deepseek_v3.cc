@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/model/pass_math.h"
 #include "runtime/model/rope.h"
 
 namespace shoal {
@@ -11,32 +12,10 @@ namespace {
 
 using Phase = PassObserver::Phase;
 
-void Begin(Pass& p, Phase phase) {
-  if (p.observer != nullptr) p.observer->OnPhase(phase);
-}
-
-Tensor NewF32(Pass& p, int64_t rows, int64_t cols) { return p.arena.New(DType::kF32, rows, cols); }
-Tensor NewAct(Pass& p, int64_t rows, int64_t cols) {
-  return p.arena.New(p.ops.activation_dtype(), rows, cols);
-}
-
-// x W^T, in float32.
-Tensor MatMul(Pass& p, Tensor x, const Weight& w) {
-  const Tensor out = NewF32(p, x.rows, w.out());
-  p.ops.MatMul(x, w, out);
-  return out;
-}
-
 // x_i W_i^T for every head i, in act.
 Tensor HeadMatMul(Pass& p, Tensor x, absl::Span<const Weight> w) {
   const Tensor out = NewAct(p, x.rows, x.heads * w[0].out()).Heads(x.heads);
   p.ops.HeadMatMul(x, w, out);
-  return out;
-}
-
-Tensor RmsNorm(Pass& p, Tensor x, Tensor gain, float eps) {
-  const Tensor out = NewAct(p, x.rows, x.cols);
-  p.ops.RmsNorm(x, gain, eps, out);
   return out;
 }
 
@@ -86,17 +65,25 @@ Tensor DeepSeekV3::Forward(Pass& pass, const Batch& batch) const {
   Lane lane{batch};
   Embed(pass, lane);
   for (int layer = 0; layer < config_.layers; ++layer) {
-    const LayerWeights& w = weights_.layers[layer];
-    Attend(pass, lane, layer);
-    if (w.moe.has_value()) {
-      Dispatch(pass, lane, *w.moe);
-      Experts(pass, lane, *w.moe);
-      Combine(pass, lane, w);
-    } else {
-      Dense(pass, lane, w);
-    }
+    Block(pass, lane, weights_.layers[layer], Cache(pass, batch, layer));
   }
   return Head(pass, lane);
+}
+
+KvLayer DeepSeekV3::Cache(const Pass& pass, const Batch& batch, int layer) const {
+  const int64_t lines = pass.kv_lines_per_layer;
+  return {pass.kv_lines.Rows(layer * lines, lines), batch.block_tables};
+}
+
+void DeepSeekV3::Block(Pass& pass, Lane& lane, const LayerWeights& w, const KvLayer& kv) const {
+  Attend(pass, lane, w, kv);
+  if (w.moe.has_value()) {
+    Dispatch(pass, lane, *w.moe);
+    Experts(pass, lane, *w.moe);
+    Combine(pass, lane, w);
+  } else {
+    Dense(pass, lane, w);
+  }
 }
 
 void DeepSeekV3::Embed(Pass& pass, Lane& lane) const {
@@ -131,11 +118,8 @@ Tensor DeepSeekV3::Mla(Pass& p, const Lane& lane, const MlaWeights& w, const KvL
 }
 
 // x += MLA(RmsNorm(x))
-void DeepSeekV3::Attend(Pass& pass, Lane& lane, int layer) const {
+void DeepSeekV3::Attend(Pass& pass, Lane& lane, const LayerWeights& w, const KvLayer& kv) const {
   Begin(pass, Phase::kAttend);
-  const LayerWeights& w = weights_.layers[layer];
-  const int64_t lines = pass.kv_lines_per_layer;
-  const KvLayer kv{pass.kv_lines.Rows(layer * lines, lines), lane.batch.block_tables};
   const Tensor u = Mla(pass, lane, w.attn, kv);
   pass.ops.AddRmsNorm(lane.x, u, w.ffn_norm, config_.rms_eps, lane.h);
 }
@@ -176,10 +160,8 @@ void DeepSeekV3::Combine(Pass& pass, Lane& lane, const LayerWeights& w) const {
 
 Tensor DeepSeekV3::Head(Pass& pass, Lane& lane) const {
   Begin(pass, Phase::kHead);
-  const absl::Span<const int32_t> wanted = lane.batch.logit_rows;
-  const Tensor last = NewAct(pass, static_cast<int64_t>(wanted.size()), config_.hidden);
-  pass.ops.GatherRows(lane.h, wanted, last);
-  return MatMul(pass, last, weights_.head);
+  if (pass.hidden != nullptr) *pass.hidden = lane.h;
+  return Logits(pass, lane.h, lane.batch.logit_rows, weights_.head);
 }
 
 }  // namespace shoal

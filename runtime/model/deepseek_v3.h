@@ -41,10 +41,16 @@ class DeepSeekV3 : public Model {
   int max_positions() const override { return static_cast<int>(weights_.rope.cos.rows); }
   const DeepSeekConfig& config() const { return config_; }
 
+  // One transformer block.  lane.x and lane.h, x normed for the block's attention, go in; they come
+  // out as the next block takes them (h by w.next_norm).  `kv` is the block's cache.
+  void Block(Pass& pass, Lane& lane, const LayerWeights& w, const KvLayer& kv) const;
+  // The part of the pass's cache that belongs to `layer`.
+  KvLayer Cache(const Pass& pass, const Batch& batch, int layer) const;
+
  private:
   // A MoE layer is four stages, so that a driver may alternate two lanes, one computing while the
   // other's tokens travel.  A dense layer is Attend, then Dense.
-  void Attend(Pass& pass, Lane& lane, int layer) const;
+  void Attend(Pass& pass, Lane& lane, const LayerWeights& w, const KvLayer& kv) const;
   void Dense(Pass& pass, Lane& lane, const LayerWeights& w) const;
   void Dispatch(Pass& pass, Lane& lane, const MoeWeights& w) const;
   void Experts(Pass& pass, Lane& lane, const MoeWeights& w) const;

@@ -51,6 +51,18 @@ struct DeepSeekWeights {
   RopeTable rope;
 };
 
+// The multi-token-prediction module.  Its embedding and head are the main model's where the
+// checkpoint's copies are equal.
+struct MtpWeights {
+  Tensor embedding;     // [vocab, hidden]
+  Tensor zero;          // [1, hidden]: what stands for the embedding of a sequence's first row
+  Tensor enorm, hnorm;  // [1, hidden]
+  Weight eh_proj;       // [hidden, 2 * hidden], of [embedding; hidden]
+  Tensor first_norm;    // [1, hidden], before the block's attention
+  LayerWeights block;   // next_norm is shared_head.norm
+  Weight head;          // [vocab, hidden]
+};
+
 }  // namespace shoal
 
 #endif  // SHOAL_RUNTIME_MODEL_DEEPSEEK_WEIGHTS_H_

@@ -42,6 +42,9 @@ struct Pass {
   Tensor kv_lines;  // [layers * blocks * kKvBlock, line]: layer l begins at l * blocks * kKvBlock
   int64_t kv_lines_per_layer = 0;
   PassObserver* observer = nullptr;
+  // Where not null: becomes [T, hidden] act, the last hidden state of every row of the batch after
+  // the final norm, in the arena; what DraftModel takes.  It is made anyway: asking costs nothing.
+  Tensor* hidden = nullptr;
 };
 
 // A loaded model.  Pure: a pass reads weights and cache, writes the batch's cache lines past the
@@ -52,10 +55,33 @@ class Model {
   // [logit_rows, vocab] F32, in the arena.  Queued; valid after ops.Finish().
   virtual Tensor Forward(Pass& pass, const Batch& batch) const = 0;
 
-  virtual int layers() const = 0;
+  virtual int layers() const = 0;   // of the cache; a draft module's is the last
   virtual int kv_line() const = 0;  // elements of a cache line of one layer
   virtual int vocab() const = 0;
   virtual int max_positions() const = 0;
+};
+
+// A module that guesses the token after the next from what the main model has computed.  Pure, as
+// Model is; it shares the main model's passes, cache and exchange.
+class DraftModel {
+ public:
+  virtual ~DraftModel() = default;
+
+  // Row t of `batch` is a token t_{i+1} at its own place, position i + 1 >= 1, and row t of
+  // `hidden`
+  // ([T, hidden] act) is h_i: what Forward put into Pass::hidden for the token before it.  Returns
+  // the logits of t_{i+2} for batch.logit_rows, [logit_rows, vocab] F32, in the arena; valid after
+  // ops.Finish().
+  //
+  // Writes the module's cache line of slot i + 1 (layer Model::layers() - 1) and attends to slots
+  // 1..i+1, so a sequence's rows come in order and without a gap, the prompt's included; a slot may
+  // be written again, by a row that follows another token.  Collective as Forward: every rank of a
+  // group calls it, with zero rows if it has none.
+  //
+  // To guess further: Pass::hidden becomes the module's own last hidden state (after
+  // shared_head.norm) of every row, so the row after (t_{i+1}, h_i) is (the guessed t_{i+2} at
+  // position i + 2, that state).  Slots so written hold until the real rows overwrite them.
+  virtual Tensor Draft(Pass& pass, const Batch& batch, Tensor hidden) const = 0;
 };
 
 }  // namespace shoal

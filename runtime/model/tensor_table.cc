@@ -10,12 +10,14 @@ namespace {
 
 using Use = TensorSpec::Use;
 
+constexpr char kEmbedding[] = "model.embed_tokens.weight", kHead[] = "lm_head.weight";
+
 // Appends specs to a table under the current prefix.
 class TableWriter {
  public:
   TableWriter(const DeepSeekConfig& config, TensorTable& table) : config_(config), table_(table) {}
 
-  // Every spec until the next call belongs to the MTP module: present, not loaded.
+  // Every spec from here on is present, not loaded.
   void MarkUnused() { unused_ = true; }
   // Specs until EndExpert() belong to this expert.
   void BeginExpert(int32_t moe_layer, int32_t expert) { moe_layer_ = moe_layer, expert_ = expert; }
@@ -46,6 +48,11 @@ class TableWriter {
     std::vector<DType> dtypes = {DType::kBF16};
     if (use == Use::kVector) dtypes.push_back(DType::kF32);
     Put({name, std::move(shape), std::move(dtypes), use, moe_layer_, expert_, {}});
+  }
+  // One that the checkpoint holds a second time.
+  void Copy(const std::string& name, const std::string& of, std::vector<int64_t> shape, Use use) {
+    Plain(name, std::move(shape), use);
+    if (!unused_) table_.back().copy_of = of;
   }
   // As DeepSeek stores it, in float32; some converters round it.
   void Bias(const std::string& name, int64_t n) {
@@ -117,13 +124,13 @@ void AddLayer(const DeepSeekConfig& c, int32_t layer, TableWriter& w) {
 // The multi-token-prediction module (V3 paper 2.2): a layer with its own way in and out.
 void AddMtp(const DeepSeekConfig& c, int32_t layer, TableWriter& w) {
   const std::string prefix = LayerPrefix(layer);
-  w.Plain(prefix + "embed_tokens.weight", {c.vocab, c.hidden}, Use::kTable);
+  w.Copy(prefix + "embed_tokens.weight", kEmbedding, {c.vocab, c.hidden}, Use::kTable);
   w.Plain(prefix + "enorm.weight", {c.hidden}, Use::kVector);
   w.Plain(prefix + "hnorm.weight", {c.hidden}, Use::kVector);
   w.Plain(prefix + "eh_proj.weight", {c.hidden, 2 * int64_t{c.hidden}}, Use::kMatrix);
   AddLayer(c, layer, w);
   w.Plain(prefix + "shared_head.norm.weight", {c.hidden}, Use::kVector);
-  w.Plain(prefix + "shared_head.head.weight", {c.vocab, c.hidden}, Use::kMatrix);
+  w.Copy(prefix + "shared_head.head.weight", kHead, {c.vocab, c.hidden}, Use::kMatrix);
 }
 
 }  // namespace
@@ -134,14 +141,18 @@ std::string ExpertPrefix(int32_t layer, int32_t expert) {
   return absl::StrCat("model.layers.", layer, ".mlp.experts.", expert, ".");
 }
 
-TensorTable DeepSeekTensorTable(const DeepSeekConfig& config) {
+int32_t PlacedLayers(const DeepSeekConfig& config, bool mtp) {
+  return config.moe_layers() + (mtp ? config.mtp_layers : 0);
+}
+
+TensorTable DeepSeekTensorTable(const DeepSeekConfig& config, bool mtp) {
   TensorTable table;
   TableWriter w(config, table);
-  w.Plain("model.embed_tokens.weight", {config.vocab, config.hidden}, Use::kTable);
+  w.Plain(kEmbedding, {config.vocab, config.hidden}, Use::kTable);
   for (int32_t layer = 0; layer < config.layers; ++layer) AddLayer(config, layer, w);
   w.Plain("model.norm.weight", {config.hidden}, Use::kVector);
-  w.Plain("lm_head.weight", {config.vocab, config.hidden}, Use::kMatrix);
-  w.MarkUnused();
+  w.Plain(kHead, {config.vocab, config.hidden}, Use::kMatrix);
+  if (!mtp) w.MarkUnused();
   for (int32_t i = 0; i < config.mtp_layers; ++i) AddMtp(config, config.layers + i, w);
   return table;
 }
@@ -158,7 +169,7 @@ WeightShare ShareOf(const ExpertPlacement& placement, int rank) {
 int64_t ShareBytes(const TensorTable& table, const WeightShare& share) {
   int64_t bytes = 0;
   for (const TensorSpec& spec : table) {
-    if (InShare(spec, share))
+    if (InShare(spec, share) && spec.copy_of.empty())
       bytes += spec.elements() * static_cast<int64_t>(SizeOf(spec.dtypes.front()));
   }
   return bytes;
@@ -167,7 +178,8 @@ int64_t ShareBytes(const TensorTable& table, const WeightShare& share) {
 int64_t ParameterCount(const TensorTable& table) {
   int64_t count = 0;
   for (const TensorSpec& spec : table) {
-    if (spec.use != Use::kUnused && spec.use != Use::kScale) count += spec.elements();
+    const bool counts = spec.use != Use::kUnused && spec.use != Use::kScale;
+    if (counts && spec.copy_of.empty()) count += spec.elements();
   }
   return count;
 }

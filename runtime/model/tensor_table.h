@@ -11,9 +11,13 @@
 
 namespace shoal {
 
-// Every tensor of a checkpoint with this config, by Hugging Face's names; those of the MTP modules
-// are kUnused.
-TensorTable DeepSeekTensorTable(const DeepSeekConfig& config);
+// Every tensor of a checkpoint with this config, by Hugging Face's names.  Those of the MTP modules
+// are kUnused, unless `mtp`.
+TensorTable DeepSeekTensorTable(const DeepSeekConfig& config, bool mtp = false);
+
+// The MoE layers whose experts a placement places: the model's, and with `mtp` the modules', which
+// follow them.
+int32_t PlacedLayers(const DeepSeekConfig& config, bool mtp);
 
 // "model.layers.7."
 std::string LayerPrefix(int32_t layer);
@@ -24,10 +28,10 @@ std::string ExpertPrefix(int32_t layer, int32_t expert);
 WeightShare ShareOf(const ExpertPlacement& placement, int rank);
 
 // The bytes of tensor data that a share takes in the checkpoint, counted with the first allowed
-// dtype of each tensor.
+// dtype of each tensor; copies (TensorSpec::copy_of) are taken for equal and not counted.
 int64_t ShareBytes(const TensorTable& table, const WeightShare& share);
 
-// Parameters of the tensors that are loaded, block scales not counted.
+// Parameters of the tensors that are loaded, block scales and copies not counted.
 int64_t ParameterCount(const TensorTable& table);
 
 }  // namespace shoal

@@ -49,6 +49,9 @@ struct TensorSpec {
   // read its bytes.
   int32_t moe_layer = kEveryRank, expert = kEveryRank;
   HeadSplit split;  // of kAbsorbed
+  // A tensor of the same use, shape and dtypes, read by every rank, that checkpoints repeat under
+  // this name.  Where the data is equal byte for byte, it is held once and both names find it.
+  std::string copy_of;
 
   int64_t elements() const {
     int64_t n = 1;

@@ -14,6 +14,7 @@
 #include "runtime/weights/absorb.h"
 #include "runtime/weights/checkpoint.h"
 #include "runtime/weights/read_plan.h"
+#include "runtime/weights/same_data.h"
 #include "runtime/weights/table_check.h"
 
 namespace shoal {
@@ -79,6 +80,8 @@ class Loader {
                                                     const WeightShare& share);
 
  private:
+  // Both names of a repeated tensor find the original.
+  void AddRepeated(const TensorSpec& copy);
   // Scales first: laying a matrix out takes its scales.
   absl::Status ReadAll(absl::Span<const PlannedRead> reads);
   absl::Status Take(const PlannedRead& read, absl::Span<const std::byte> data);
@@ -102,10 +105,18 @@ absl::StatusOr<std::unique_ptr<WeightStore>> Loader::Load(const TensorTable& tab
                                                           const WeightShare& share) {
   RETURN_IF_ERROR(CheckTable(checkpoint_, table));
   std::vector<PlannedRead> scales, others;
+  std::vector<const TensorSpec*> repeated;
   size_t device_bytes = 0;
   for (const TensorSpec& spec : table) {
     if (!InShare(spec, share)) continue;
     const Checkpoint::Entry& entry = checkpoint_.entries().at(spec.name);
+    if (!spec.copy_of.empty()) {
+      ASSIGN_OR_RETURN(const bool same, SameData(checkpoint_, spec.name, spec.copy_of));
+      if (same) {
+        repeated.push_back(&spec);
+        continue;
+      }
+    }
     (spec.use == TensorSpec::Use::kScale ? scales : others).push_back({&spec, &entry});
     device_bytes += DeviceBytes(spec, entry.tensor.dtype);
     bytes_total_ += static_cast<int64_t>(entry.tensor.bytes);
@@ -113,12 +124,21 @@ absl::StatusOr<std::unique_ptr<WeightStore>> Loader::Load(const TensorTable& tab
   ASSIGN_OR_RETURN(store_->memory_, device_.Allocate(device_bytes));
   RETURN_IF_ERROR(ReadAll(scales));
   RETURN_IF_ERROR(ReadAll(others));
+  for (const TensorSpec* copy : repeated) AddRepeated(*copy);
   CHECK_EQ(used_, device_bytes);
   store_->digest_ = Digest();
   const auto has_digest = [](const auto& e) { return !e.second.sha256.empty(); };
   store_->digest_covers_experts_ =
       std::all_of(checkpoint_.entries().begin(), checkpoint_.entries().end(), has_digest);
   return absl::StatusOr<std::unique_ptr<WeightStore>>(std::move(store_));
+}
+
+void Loader::AddRepeated(const TensorSpec& copy) {
+  const Held original = store_->held_.at(copy.copy_of);
+  CHECK(original.use == copy.use && copy.expert == TensorSpec::kEveryRank) << copy.name;
+  store_->held_[copy.name] = original;
+  const std::string sha256 = replicated_sha256_.at(copy.copy_of);
+  replicated_sha256_[copy.name] = sha256;
 }
 
 absl::Status Loader::ReadAll(absl::Span<const PlannedRead> reads) {
