@@ -40,7 +40,7 @@ struct DeepSeekConfig {
 
   int32_t dense_ffn = 0;       // width of a dense layer's FFN
   int32_t expert_ffn = 0;      // of one routed expert
-  int32_t shared_experts = 0;  // held as one FFN of shared_experts * expert_ffn
+  int32_t shared_experts = 0;  // held as one FFN of shared_experts * expert_ffn; may be 0
   GateConfig gate;
   bool gate_bias = false;  // e_score_correction_bias (noaux_tc)
 

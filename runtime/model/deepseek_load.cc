@@ -47,7 +47,7 @@ MoeWeights FindMoe(const DeepSeekConfig& config, const WeightStore& store, int32
   w.index = layer - config.dense_layers;
   w.centroids = store.Vector(mlp + "gate.weight");
   if (config.gate_bias) w.bias = store.Vector(mlp + "gate.e_score_correction_bias");
-  w.shared = FindFfn(store, mlp + "shared_experts.");
+  if (config.shared_experts > 0) w.shared = FindFfn(store, mlp + "shared_experts.");
   for (const int32_t expert : slots) {
     FfnWeights ffn = FindFfn(store, ExpertPrefix(layer, expert));
     w.gate.push_back(ffn.gate);

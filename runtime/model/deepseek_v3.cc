@@ -143,7 +143,7 @@ void DeepSeekV3::Dispatch(Pass& pass, Lane& lane, const MoeWeights& w) const {
 // the shared expert runs while they travel, then the routed ones on the tokens that came here,
 void DeepSeekV3::Experts(Pass& pass, Lane& lane, const MoeWeights& w) const {
   Begin(pass, Phase::kExperts);
-  lane.y = Ffn(pass, lane.h, w.shared);
+  if (w.shared.has_value()) lane.y = Ffn(pass, lane.h, *w.shared);
   pass.exchange->EndDispatch(pass.arena, lane.dispatched);
   if (pass.observer != nullptr) pass.observer->OnExperts(w.index, lane.dispatched.slot_rows);
   const Tensor outputs = ExpertFfn(pass, lane.dispatched.x, lane.dispatched.slot_rows, w);
@@ -154,6 +154,11 @@ void DeepSeekV3::Experts(Pass& pass, Lane& lane, const MoeWeights& w) const {
 void DeepSeekV3::Combine(Pass& pass, Lane& lane, const LayerWeights& w) const {
   Begin(pass, Phase::kCombine);
   const Tensor home = pass.exchange->EndCombine(pass.arena, lane.dispatched, lane.routing);
+  if (!w.moe->shared.has_value()) {  // nothing to add to but x itself
+    pass.ops.CombineExperts(home, lane.routing, lane.x);
+    pass.ops.RmsNorm(lane.x, w.next_norm, config_.rms_eps, lane.h);
+    return;
+  }
   pass.ops.CombineExperts(home, lane.routing, lane.y);
   pass.ops.AddRmsNorm(lane.x, lane.y, w.next_norm, config_.rms_eps, lane.h);
 }

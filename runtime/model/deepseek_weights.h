@@ -31,7 +31,7 @@ struct FfnWeights {
 struct MoeWeights {
   int32_t index = 0;       // among the MoE layers
   Tensor centroids, bias;  // e_i [experts, hidden] F32, b_i [1, experts] F32 or empty
-  FfnWeights shared;
+  std::optional<FfnWeights> shared;    // none where n_shared_experts is 0
   std::vector<Weight> gate, up, down;  // of the local slots' experts
 };
 

@@ -106,7 +106,7 @@ void AddMoe(const DeepSeekConfig& c, int32_t layer, TableWriter& w) {
     AddFfn(c, ExpertPrefix(layer, e), c.expert_ffn, w);
   }
   w.EndExpert();
-  AddFfn(c, mlp + "shared_experts.", c.shared_ffn(), w);
+  if (c.shared_experts > 0) AddFfn(c, mlp + "shared_experts.", c.shared_ffn(), w);
 }
 
 void AddLayer(const DeepSeekConfig& c, int32_t layer, TableWriter& w) {

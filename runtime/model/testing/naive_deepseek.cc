@@ -223,7 +223,7 @@ std::vector<std::pair<int, double>> NaiveDeepSeek::Choose(const std::string& pre
 }
 
 Vec NaiveDeepSeek::Moe(const std::string& prefix, const Vec& x) const {
-  Vec y = Ffn(prefix + "shared_experts.", x);
+  Vec y = config_.shared_experts > 0 ? Ffn(prefix + "shared_experts.", x) : Vec(x.size());
   for (const auto& [expert, weight] : Choose(prefix, x)) {
     const Vec out = Ffn(absl::StrCat(prefix, "experts.", expert, "."), x);
     for (size_t i = 0; i < y.size(); ++i) y[i] += weight * out[i];
