@@ -1,30 +1,35 @@
-"""Makes testdata/logits.f32, what parity_test compares with: logits of Hugging Face transformers'
-DeepseekV3ForCausalLM in float32 on the CPU, on the random checkpoint of testdata/config.json.
-And testdata/router_margin.f32: how clearly each position's experts were chosen.
+"""Makes testdata/NAME.f32 for every case of testdata/cases.json: the logits of all positions, of
+Hugging Face transformers in float32 on the CPU on the case's random checkpoint.
 
 Not run in CI.  In an environment of its own:
 
     python3 -m venv VENV
-    VENV/bin/pip install torch==2.6.0 transformers==4.51.3 numpy==1.26.4
-    VENV/bin/python tests/parity/make_goldens.py tests/parity/testdata
+    VENV/bin/pip install -r tests/parity/requirements.txt
+    VENV/bin/python tests/parity/make_goldens.py tests/parity/testdata [NAME...]
 
-The weights are not stored: random_weights.py and the C++ test make the same from the seed.
+The weights are not stored: random_weights.py and the C++ tests make the same from the seed.
+A golden is written only if float64_form.py, which shares no code with transformers, agrees.
 """
 
+import importlib.metadata
 import json
 import pathlib
 import sys
 
 import numpy as np
 import torch
-import transformers
-from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
+from transformers import DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM
 
-from random_weights import random_values
+from float64_form import Float64Form, softmax_scale
+from random_weights import random_values, through_fp8, to_bf16
 
-VERSIONS = {"torch": "2.6.0", "transformers": "4.51.3", "numpy": "1.26.4"}
-SEED = 11
-LENGTH = 150  # more than two attention tiles, and past the original context that YaRN stretches
+FAMILY = {
+    "deepseek_v2": (DeepseekV2Config, DeepseekV2ForCausalLM),
+    "deepseek_v3": (DeepseekV3Config, DeepseekV3ForCausalLM),
+}
+# What transformers' configurations do not take, or would act on.
+OURS_ALONE = ("architectures", "torch_dtype", "quantization_config")
+AGREEMENT = 3e-6  # relative L2 of the golden against the float64 form
 
 
 def token_ids(vocab, length):
@@ -32,50 +37,78 @@ def token_ids(vocab, length):
     return [(i * i * 31 + i * 7 + 3) % vocab for i in range(length)]
 
 
-def router_margin(gate, x, config):
-    """[tokens]: by how much the last group and the last expert that were chosen beat the first that was not."""
-    scores = torch.sigmoid(x @ gate.weight.T) + gate.e_score_correction_bias
-    groups = scores.view(len(x), config.n_group, -1).topk(2, dim=-1)[0].sum(dim=-1)
-    ranked = groups.sort(dim=-1, descending=True)
-    of_groups = ranked[0][:, config.topk_group - 1] - ranked[0][:, config.topk_group]
-    open_groups = torch.zeros_like(groups).scatter_(1, ranked[1][:, : config.topk_group], 1)
-    per_group = config.n_routed_experts // config.n_group
-    inside = scores.masked_fill(open_groups.repeat_interleave(per_group, 1) == 0, float("-inf"))
-    ranked = inside.sort(dim=-1, descending=True)[0]
-    k = config.num_experts_per_tok
-    return torch.minimum(of_groups, ranked[:, k - 1] - ranked[:, k])
+def checkpoint_values(config, name, shape, seed):
+    """The tensor as a checkpoint of this config means it."""
+    values = random_values(name, shape, seed)
+    linear = ".layers." in name and len(shape) == 2 and not name.endswith("mlp.gate.weight")
+    if config.get("quantization_config") is None or not linear:
+        return values
+    values = through_fp8(values)
+    # DeepSeek's own code dequantizes this one to bf16, to absorb it.
+    return to_bf16(values) if name.endswith("kv_b_proj.weight") else values
 
 
-def main(folder):
-    found = {
-        "torch": torch.__version__.split("+")[0],
-        "transformers": transformers.__version__,
-        "numpy": np.__version__,
-    }
-    if found != VERSIONS:
-        sys.exit(f"versions are {found}, but the goldens are made with {VERSIONS}")
-    fields = json.loads((folder / "config.json").read_text())
+def mend_v2(model, config):
+    """What transformers' deepseek_v2 leaves out of DeepSeek's published code (README.md)."""
+
+    def normalize(_, __, chosen):
+        expert, weight = chosen
+        return expert, weight / (weight.sum(dim=-1, keepdim=True) + 1e-20)
+
+    for layer in model.model.layers:
+        layer.self_attn.scaling = softmax_scale(config)
+        if config["norm_topk_prob"] and hasattr(layer.mlp, "gate"):
+            layer.mlp.gate.register_forward_hook(normalize)
+
+
+def positive_choices(gate, inputs, chosen):
+    """transformers masks closed groups with 0.0, DeepSeek with -inf: the same above zero."""
+    x = inputs[0].reshape(-1, gate.weight.shape[1])
+    biased = torch.sigmoid(x @ gate.weight.T) + gate.e_score_correction_bias
+    if biased.gather(1, chosen[0]).min() <= 0:
+        sys.exit("a chosen expert's biased score is not positive: the masks 0.0 and -inf differ")
+
+
+def make(case, config):
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    config = DeepseekV3Config(**{k: v for k, v in fields.items() if k not in ("architectures", "torch_dtype")})
-    config._attn_implementation = "eager"
-    model = DeepseekV3ForCausalLM(config).to(torch.float32).eval()
+    made, model_class = FAMILY[config["model_type"]]
+    parsed = made(**json.loads(json.dumps({k: v for k, v in config.items() if k not in OURS_ALONE})))
+    parsed._attn_implementation = "eager"
+    model = model_class(parsed).to(torch.float32).eval()
     state = model.state_dict()
     for name, tensor in state.items():
-        tensor.copy_(torch.from_numpy(random_values(name, tuple(tensor.shape), SEED)))
-    margins = []
-    for layer in model.model.layers[config.first_k_dense_replace :]:
-        layer.mlp.gate.register_forward_hook(
-            lambda gate, inputs, _: margins.append(
-                router_margin(gate, inputs[0].reshape(-1, config.hidden_size), config)))
-    ids = token_ids(config.vocab_size, LENGTH)
+        if tensor.numel() > 0:
+            tensor.copy_(torch.from_numpy(checkpoint_values(config, name, tuple(tensor.shape), case["seed"])))
+    if config["model_type"] == "deepseek_v2":
+        mend_v2(model, config)
+    else:
+        for layer in model.model.layers[config["first_k_dense_replace"] :]:
+            layer.mlp.gate.register_forward_hook(positive_choices)
+    ids = token_ids(config["vocab_size"], case["length"])
     with torch.no_grad():
-        logits = model(torch.tensor([ids]), use_cache=False).logits[0]
-    margin = torch.stack(margins).min(dim=0)[0]  # over layers
-    logits.numpy().astype("<f4").tofile(folder / "logits.f32")
-    margin.detach().numpy().astype("<f4").tofile(folder / "router_margin.f32")
-    print(f"{len(state)} tensors, logits {tuple(logits.shape)}, rms {logits.pow(2).mean().sqrt():.4f}")
+        logits = model(torch.tensor([ids]), use_cache=False).logits[0].numpy()
+    second = Float64Form(config, {name: tensor.numpy() for name, tensor in state.items()}).logits(ids)
+    apart = np.linalg.norm(logits - second) / np.linalg.norm(second)
+    rms = np.sqrt(np.mean(np.square(second)))
+    print(f"{case['name']:24} {logits.shape}, rms {rms:.3f}, {apart:.2g} from the float64 form")
+    if not apart <= AGREEMENT:
+        sys.exit(f"{case['name']}: {apart} from the float64 form, more than {AGREEMENT}")
+    return logits
+
+
+def main(folder, names):
+    for line in (pathlib.Path(__file__).parent / "requirements.txt").read_text().split():
+        package, wanted = line.split("==")
+        found = importlib.metadata.version(package)
+        if found != wanted:
+            sys.exit(f"{package} is {found}, but the goldens are made with {wanted}")
+    manifest = json.loads((folder / "cases.json").read_text())
+    for case in manifest["cases"]:
+        if not names or case["name"] in names:
+            config = {**manifest["base"], **case["config"]}
+            make(case, config).astype("<f4").tofile(folder / f"{case['name']}.f32")
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    main(pathlib.Path(sys.argv[1]), sys.argv[2:])

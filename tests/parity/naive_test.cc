@@ -41,6 +41,7 @@ std::vector<Variant> Variants() {
                                            {"num_attention_heads", 5},
                                            {"num_key_value_heads", 5},
                                            {"n_shared_experts", 3}})},
+      {"V3NoSharedExpert", With(TinyV3Config(), {{"n_shared_experts", 0}})},
       {"V3NoNorm", With(TinyV3Config(), {{"norm_topk_prob", false}, {"num_experts_per_tok", 1}})},
       {"V2Lite", TinyV2Config()},
       {"V2Grouped", With(TinyV2Config(), {{"topk_method", "group_limited_greedy"},

@@ -40,7 +40,28 @@ def random_values(name, shape, seed):
     u = ((z >> np.uint64(40)).astype(np.int32) - (1 << 23)).astype(np.float32) * np.float32(2.0**-23)
     amplitude, offset = _amplitude_and_offset(name, shape)
     value = (offset + amplitude * u).astype(np.float32)
-    # To bf16, to nearest even; there are no NaNs.
-    bits = value.view(np.uint32)
+    return to_bf16(value).reshape(shape)
+
+
+def to_bf16(values):
+    """float32 rounded to bf16, to nearest even, as float32; no NaNs."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
-    return bits.view(np.float32).reshape(shape)
+    return bits.view(np.float32)
+
+
+def through_fp8(values):
+    """The matrix that an FP8 checkpoint of `values` holds: e4m3 times the float32 scale of its
+    128 x 128 block, as runtime/weights/quantize.cc stores it.  Blocks at the edges are smaller.
+    """
+    out = np.empty_like(values)
+    for r in range(0, values.shape[0], 128):
+        for c in range(0, values.shape[1], 128):
+            block = values[r : r + 128, c : c + 128]
+            scale = np.abs(block).max() / np.float32(448)
+            x = (block / scale).astype(np.float64)
+            # Three bits after the leading one; the exponent is -6 at least.
+            exponent = np.maximum(np.floor(np.log2(np.maximum(np.abs(x), 2.0**-30))), -6)
+            quantum = 2.0 ** (exponent - 3)
+            out[r : r + 128, c : c + 128] = np.rint(x / quantum) * quantum * np.float64(scale)
+    return out
