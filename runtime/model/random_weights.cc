@@ -1,6 +1,5 @@
 #include "runtime/model/random_weights.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -31,32 +30,42 @@ std::array<uint8_t, 256> Fp8Levels() {
   return codes;
 }
 
-void FillFp8(const RandomWords& words, uint64_t first, absl::Span<std::byte> out) {
+// Puts `make(word)`, a group of values made of one word, at every multiple of its size; the last
+// may be cut.  `first` counts words.
+template <typename Group, typename Make>
+void FillGroups(const RandomWords& words, uint64_t first, Make make, absl::Span<std::byte> out) {
+  const size_t whole = out.size() / sizeof(Group);
+  for (size_t i = 0; i < whole; ++i) {
+    const Group group = make(words[first + i]);
+    std::memcpy(out.data() + i * sizeof(Group), &group, sizeof(Group));
+  }
+  const Group last = make(words[first + whole]);
+  std::memcpy(out.data() + whole * sizeof(Group), &last, out.size() % sizeof(Group));
+}
+
+void FillFp8(const RandomWords& words, uint64_t offset, absl::Span<std::byte> out) {
   static const std::array<uint8_t, 256> levels = Fp8Levels();
-  for (size_t i = 0; i < out.size(); i += 8) {
-    const uint64_t word = words[(first + i) / 8];
-    uint8_t codes[8];
-    for (int b = 0; b < 8; ++b) codes[b] = levels[word >> (8 * b) & 0xff];
-    std::memcpy(out.data() + i, codes, std::min<size_t>(8, out.size() - i));
-  }
+  const auto make = [](uint64_t word) {
+    uint64_t codes = 0;  // put together in a register: the first in the lowest byte
+    for (int b = 0; b < 64; b += 8) codes |= uint64_t{levels[word >> b & 0xff]} << b;
+    return codes;
+  };
+  FillGroups<uint64_t>(words, offset / sizeof(uint64_t), make, out);
 }
 
-float ValueOf(uint64_t word, int lane, const RandomRange& range) {
-  const auto bits = static_cast<int16_t>(word >> (16 * lane));
-  return range.offset + range.amplitude * (static_cast<float>(bits) * 0x1p-15f);
-}
-
-// T is BF16 or float.  `first` is a multiple of 4.
+// T is BF16 or float.
 template <typename T, typename Cast>
-void FillValues(const RandomWords& words, uint64_t first, const RandomRange& range, Cast cast,
+void FillValues(const RandomWords& words, uint64_t offset, RandomRange range, Cast cast,
                 absl::Span<std::byte> out) {
-  const size_t n = out.size() / sizeof(T);
-  for (size_t i = 0; i < n; i += 4) {
-    const uint64_t word = words[(first + i) / 4];
-    T values[4];
-    for (int lane = 0; lane < 4; ++lane) values[lane] = cast(ValueOf(word, lane, range));
-    std::memcpy(out.data() + i * sizeof(T), values, std::min<size_t>(4, n - i) * sizeof(T));
-  }
+  using Group = std::array<T, 4>;
+  const auto make = [=](uint64_t word) {
+    const auto value = [=](int shift) {
+      const auto bits = static_cast<int16_t>(word >> shift);
+      return cast(range.offset + range.amplitude * (static_cast<float>(bits) * 0x1p-15f));
+    };
+    return Group{value(0), value(16), value(32), value(48)};
+  };
+  FillGroups<Group>(words, offset / sizeof(Group), make, out);
 }
 
 }  // namespace
@@ -82,9 +91,8 @@ void RandomWeights::Fill(const std::string& name, uint64_t offset,
   CHECK_EQ(offset % 32, 0u);
   const TensorSpec& spec = *by_name_.at(name);
   const DType dtype = spec.dtypes.front();
-  const uint64_t first = offset / SizeOf(dtype);
   const RandomWords words(name, seed_);
-  if (dtype == DType::kF8E4M3) return FillFp8(words, first, out);
+  if (dtype == DType::kF8E4M3) return FillFp8(words, offset, out);
   RandomRange range;
   absl::string_view matrix = name;
   if (absl::ConsumeSuffix(&matrix, kScaleSuffix)) {
@@ -96,10 +104,10 @@ void RandomWeights::Fill(const std::string& name, uint64_t offset,
   }
   if (dtype == DType::kF32) {
     FillValues<float>(
-        words, first, range, [](float v) { return v; }, out);
+        words, offset, range, [](float v) { return v; }, out);
   } else {
     CHECK(dtype == DType::kBF16);
-    FillValues<BF16>(words, first, range, BF16::FromFloat, out);
+    FillValues<BF16>(words, offset, range, BF16::FromFloat, out);
   }
 }
 
