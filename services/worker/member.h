@@ -92,6 +92,9 @@ class Member {
   const v1::Epoch& committed() const { return committed_; }  // the last one; live or over
   absl::Duration beat() const { return beat_; }
   absl::Duration lease() const { return lease_; }
+  // All that decides what the machine does from `now` on, times as ages: machines with equal
+  // digests behave alike. For a model checker.
+  std::string Digest(absl::Time now) const;
 
  protected:
   // W1. Virtual so that a test can show that a wrong one is found.

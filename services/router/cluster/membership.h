@@ -92,6 +92,9 @@ class Membership {
   const Expected& expected() const { return expected_; }
   std::string WaitingFor() const;  // why it is not serving, in words; empty when it is
   v1::ClusterState State() const;
+  // All that decides what the machine does from `now` on, times as ages: machines with equal
+  // digests behave alike. For a model checker.
+  std::string Digest(absl::Time now) const;
 
  protected:
   // R1. Virtual so that a test can show that a wrong one is found.
