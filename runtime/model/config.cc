@@ -18,9 +18,15 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
+// With these bounds no tensor has 2^50 elements, and the bytes of all of them fit 63 bits: what
+// counts them (runtime/model/tensor_table) needs no checks.
 constexpr int64_t kMaxWidth = int64_t{1} << 20;
 constexpr int64_t kMaxLayers = 1024;
+constexpr int64_t kMaxHeads = 4096;
+constexpr int64_t kMaxHeadDim = 1 << 14;
 constexpr int64_t kMaxExperts = 4096;
+constexpr int64_t kMaxSharedExperts = 64;
+constexpr int64_t kMaxAllExperts = 1 << 17;          // of all layers: nine times the 671B model's
 constexpr int64_t kMaxPositions = int64_t{1} << 20;  // what the cos/sin routine is exact for
 constexpr int64_t kMaxId = int64_t{1} << 24;
 constexpr int64_t kMaxRotations = int64_t{1} << 28;  // the cos/sin table is made before any weight
@@ -46,12 +52,12 @@ void ReadShape(ConfigFields& f, DeepSeekConfig& c) {
 }
 
 void ReadAttention(ConfigFields& f, DeepSeekConfig& c) {
-  c.heads = f.Int("num_attention_heads", 1, kMaxWidth);
+  c.heads = f.Int("num_attention_heads", 1, kMaxHeads);
   c.q_lora_rank = f.Int("q_lora_rank", 1, kMaxWidth, 0);
   c.kv_lora_rank = f.Int("kv_lora_rank", 1, kMaxWidth);
-  c.nope_dim = f.Int("qk_nope_head_dim", 1, kMaxWidth);
-  c.rope_dim = f.Int("qk_rope_head_dim", 2, kMaxWidth);
-  c.v_dim = f.Int("v_head_dim", 1, kMaxWidth);
+  c.nope_dim = f.Int("qk_nope_head_dim", 1, kMaxHeadDim);
+  c.rope_dim = f.Int("qk_rope_head_dim", 2, kMaxHeadDim);
+  c.v_dim = f.Int("v_head_dim", 1, kMaxHeadDim);
   c.rope_theta = f.Number("rope_theta", 1.0001, 1e12);
   if (c.rope_dim % 2 != 0)
     f.Refuse("qk_rope_head_dim", "but rotation takes pairs: it must be even");
@@ -94,9 +100,15 @@ void ReadYarn(ConfigFields& f, DeepSeekConfig& c) {
 void ReadExperts(ConfigFields& f, DeepSeekConfig& c) {
   c.dense_ffn = f.Int("intermediate_size", 1, kMaxWidth);
   c.expert_ffn = f.Int("moe_intermediate_size", 1, kMaxWidth);
-  c.shared_experts = f.Int("n_shared_experts", 0, 1024);
+  c.shared_experts = f.Int("n_shared_experts", 0, kMaxSharedExperts);
   c.gate.experts = f.Int("n_routed_experts", 1, kMaxExperts);
   c.gate.top_k = f.Int("num_experts_per_tok", 1, kMaxExperts);
+  const int64_t moe_layers = int64_t{c.moe_layers()} + c.mtp_layers;
+  if (moe_layers * c.gate.experts > kMaxAllExperts) {
+    f.Refuse("n_routed_experts",
+             absl::StrCat("which in ", moe_layers, " MoE layers makes ",
+                          moe_layers * c.gate.experts, ", more than ", kMaxAllExperts));
+  }
   f.Only("moe_layer_freq", 1, "every layer after the dense ones is MoE");
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "runtime/base/strict_json.h"
+
 namespace shoal {
 
 using nlohmann::json;
@@ -9,8 +11,8 @@ using nlohmann::json;
 ConfigFields::ConfigFields(const json& object, std::string prefix)
     : object_(object), prefix_(std::move(prefix)) {
   if (!object.is_object()) {
-    status_ = absl::InvalidArgumentError(
-        absl::StrCat(prefix_.empty() ? "the document" : prefix_, " is not an object"));
+    status_ = absl::InvalidArgumentError(absl::StrCat(
+        prefix_.empty() ? "the document" : prefix_, " is ", ShownJson(object), ", not an object"));
   }
 }
 
@@ -26,7 +28,7 @@ const json* ConfigFields::Get(const std::string& name) {
 void ConfigFields::Refuse(const std::string& name, absl::string_view why) {
   if (!status_.ok()) return;
   const std::string value =
-      object_.is_object() && object_.contains(name) ? object_[name].dump() : "absent";
+      object_.is_object() && object_.contains(name) ? ShownJson(object_[name]) : "absent";
   status_ = absl::InvalidArgumentError(absl::StrCat(prefix_, name, " is ", value, ", ", why));
 }
 
@@ -80,8 +82,10 @@ const json* ConfigFields::Object(const std::string& name) {
 
 void ConfigFields::Only(const std::string& name, const json& only, absl::string_view why) {
   const json* const value = Get(name);
-  if (value != nullptr && *value != only)
-    Refuse(name, absl::StrCat("but only ", only.dump(), " is supported: ", why));
+  if (value == nullptr) return;
+  // A whole number is written as one: 1.0 is not 1.
+  const bool same = only.is_number_float() ? *value == only : value->dump() == only.dump();
+  if (!same) Refuse(name, absl::StrCat("but only ", only.dump(), " is supported: ", why));
 }
 
 void ConfigFields::Ignore(const std::string& name) { read_.insert(name); }
@@ -91,7 +95,7 @@ absl::Status ConfigFields::Finish() const {
   for (const auto& [name, value] : object_.items()) {
     if (!read_.contains(name)) {
       return absl::InvalidArgumentError(
-          absl::StrCat(prefix_, name, " is ", value.dump(),
+          absl::StrCat(prefix_, Shown(name), " is ", ShownJson(value),
                        ", but no such field is known: what it asks for is not done"));
     }
   }

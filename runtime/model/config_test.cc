@@ -167,16 +167,53 @@ TEST(DeepSeekConfig, ContradictionsNameBothValues) {
   EXPECT_EQ(ErrorWith("/topk_group", 5), "config.json: topk_group is 5, but n_group is 4");
   EXPECT_EQ(ErrorWith("/num_experts_per_tok", 9),
             "config.json: num_experts_per_tok is 9, but the best 2 groups hold 8 experts");
-  EXPECT_EQ(ErrorWith("/qk_rope_head_dim", 1 << 20),
-            "config.json: qk_rope_head_dim is 1048576, which for max_position_embeddings 512 takes "
-            "a rotation table of more than 268435456 numbers");
   EXPECT_EQ(ErrorWith("/eos_token_id", 131),
             "config.json: eos_token_id is 131, but vocab_size is 131");
-  json config = TinyV2Config();
+  json config = TinyV3Config();
+  config["qk_rope_head_dim"] = 1024;
+  config["max_position_embeddings"] = 1 << 20;
+  EXPECT_EQ(
+      ErrorOf(config),
+      "config.json: qk_rope_head_dim is 1024, which for max_position_embeddings 1048576 takes "
+      "a rotation table of more than 268435456 numbers");
+  config = TinyV2Config();
   config["norm_topk_prob"] = true;
   config["routed_scaling_factor"] = 16.0;
   EXPECT_NE(ErrorOf(config).find("norm_topk_prob is true, but routed_scaling_factor is 16"),
             std::string::npos);
+}
+
+// A file of a kilobyte must not ask for a tensor table of gigabytes, nor for sizes whose sum
+// overflows.
+TEST(DeepSeekConfig, SizesAreBoundedTogether) {
+  json config = TinyV3Config();
+  config["num_hidden_layers"] = 1024;
+  config["n_routed_experts"] = 4096;
+  EXPECT_NE(
+      ErrorOf(config).find("n_routed_experts is 4096, which in 1024 MoE layers makes 4194304, "
+                           "more than 131072"),
+      std::string::npos)
+      << ErrorOf(config);
+  EXPECT_NE(ErrorWith("/num_attention_heads", 4097).find("an integer from 1 to 4096"),
+            std::string::npos);
+  EXPECT_NE(ErrorWith("/v_head_dim", 16385).find("an integer from 1 to 16384"), std::string::npos);
+}
+
+TEST(DeepSeekConfig, WholeNumbersAreWrittenAsSuch) {
+  EXPECT_NE(ErrorWith("/pretraining_tp", 1.0).find("pretraining_tp is 1.0, but only 1"),
+            std::string::npos);
+  EXPECT_NE(ErrorWith("/hidden_size", 72.0).find("hidden_size is 72.0, but must be an integer"),
+            std::string::npos);
+  const json blocks = json::array({128.0, 128});
+  EXPECT_NE(ErrorWith("/quantization_config/weight_block_size", blocks).find("is [128.0,128]"),
+            std::string::npos);
+}
+
+TEST(DeepSeekConfig, WhatIsQuotedIsOneShortLine) {
+  EXPECT_EQ(
+      ErrorWith("/a\nERROR", 1),
+      "config.json: a\\nERROR is 1, but no such field is known: what it asks for is not done");
+  EXPECT_LT(ErrorWith("/model_type", std::string(1 << 19, 'x')).size(), 300u);
 }
 
 TEST(DeepSeekConfig, DigestSeesEveryParsedFieldAndNoOther) {

@@ -86,6 +86,12 @@ absl::StatusOr<DispatchMessage> DispatchMessage::Parse(ConstBytes bytes,
   m.data_ = bytes.data() + offset;
   m.row_bytes_ = limits.row_bytes;
   if (absl::Status ok = m.CheckSlots(limits); !ok.ok()) return ok;
+  const auto* gap =
+      reinterpret_cast<const std::byte*>(numbers + header.rows + uint64_t{header.pairs});
+  const auto* const stray =
+      std::find_if(gap, m.data_, [](std::byte b) { return b != std::byte{}; });
+  if (stray != m.data_)
+    return Disagree("byte", std::to_integer<int>(*stray), "before the rows, not", 0);
   return m;
 }
 

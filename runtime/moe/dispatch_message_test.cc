@@ -89,6 +89,8 @@ TEST(DispatchMessage, RefusesEveryLie) {
   EXPECT_THAT(RefusalOf16(kCounts, 3), HasSubstr("less than the sum of counts"));
   EXPECT_THAT(RefusalOf16(kSlots, 4), HasSubstr("slot 4, not below 4"));
   EXPECT_THAT(RefusalOf16(kSlots + 4, 0), HasSubstr("slot 0, named twice in a row of 2"));
+  EXPECT_THAT(RefusalOf16(kSlots + 8, 0x0700), HasSubstr("byte 7, before the rows, not 0"));
+  EXPECT_THAT(RefusalOf16(62, 1), HasSubstr("byte 1, before the rows, not 0"));
 }
 
 TEST(DispatchMessage, RefusesEveryOtherLength) {

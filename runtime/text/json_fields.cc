@@ -1,29 +1,27 @@
 #include "runtime/text/json_fields.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 
 namespace shoal {
 namespace {
 
 using Json = nlohmann::json;
 
+// Eight times the 671B model's tokenizer.json.
+constexpr uint64_t kMaxFileBytes = uint64_t{64} << 20;
+
 std::string Name(absl::string_view where, absl::string_view key) {
   return where.empty() ? std::string(key) : absl::StrCat(where, ".", key);
-}
-
-// A value short enough for an error message.
-std::string Shown(const Json& value) {
-  constexpr size_t kLongest = 120;
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > kLongest) text = absl::StrCat("a ", value.type_name());
-  return text;
 }
 
 absl::StatusOr<const Json*> FieldOfType(const Json& object, absl::string_view where,
@@ -33,7 +31,7 @@ absl::StatusOr<const Json*> FieldOfType(const Json& object, absl::string_view wh
     return absl::InvalidArgumentError(absl::StrCat(Name(where, key), " is missing"));
   }
   if (it->type() != type) {
-    return absl::InvalidArgumentError(absl::StrCat(Name(where, key), " is ", Shown(*it),
+    return absl::InvalidArgumentError(absl::StrCat(Name(where, key), " is ", ShownJson(*it),
                                                    ", not of type ", Json(type).type_name()));
   }
   return &*it;
@@ -44,22 +42,22 @@ absl::StatusOr<const Json*> FieldOfType(const Json& object, absl::string_view wh
 absl::Status CheckFields(const Json& object, absl::string_view where, const FieldRules& rules) {
   if (!object.is_object()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(where, " is ", Shown(object), ", not an object"));
+        absl::StrCat(where, " is ", ShownJson(object), ", not an object"));
   }
   for (const auto& [key, value] : object.items()) {
     const auto rule = rules.find(key);
     if (rule == rules.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(Name(where, key), " is ", Shown(value), ": an unknown field"));
+          absl::StrCat(Name(where, Shown(key)), " is ", ShownJson(value), ": an unknown field"));
     }
     const std::vector<Json>& accepted = rule->second;
     if (accepted.empty() || std::find(accepted.begin(), accepted.end(), value) != accepted.end()) {
       continue;
     }
     return absl::InvalidArgumentError(absl::StrCat(
-        Name(where, key), " is ", Shown(value),
+        Name(where, key), " is ", ShownJson(value),
         "; supported: ", absl::StrJoin(accepted, ", ", [](std::string* out, const Json& v) {
-          out->append(Shown(v));
+          out->append(ShownJson(v));
         })));
   }
   return absl::OkStatus();
@@ -81,24 +79,28 @@ absl::StatusOr<std::string> StringField(const Json& object, absl::string_view wh
   return field->get<std::string>();
 }
 
-absl::StatusOr<Json> ParseJson(absl::string_view name, absl::string_view bytes) {
-  Json document = Json::parse(bytes.begin(), bytes.end(), nullptr,
-                              /*allow_exceptions=*/false);
-  if (document.is_discarded()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " is not JSON (", bytes.size(), " bytes)"));
-  }
-  return document;
-}
-
 absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (file) bytes << file.rdbuf();
-  if (!file || bytes.fail()) {
-    return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type != std::filesystem::file_type::regular &&
+      type != std::filesystem::file_type::not_found) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is not a regular file"));
   }
-  return bytes.str();
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  const auto size = static_cast<uint64_t>(file.tellg());
+  if (size > kMaxFileBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has ", size, " bytes; at most ", kMaxFileBytes, " are expected"));
+  }
+  std::string bytes(size, '\0');
+  file.seekg(0);
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  if (!file) {
+    return absl::DataLossError(
+        absl::StrCat(path, " ended after ", file.gcount(), " of ", size, " bytes"));
+  }
+  return bytes;
 }
 
 }  // namespace shoal

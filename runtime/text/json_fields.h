@@ -35,10 +35,8 @@ absl::StatusOr<const nlohmann::json*> ArrayField(const nlohmann::json& object,
 absl::StatusOr<std::string> StringField(const nlohmann::json& object, absl::string_view where,
                                         const std::string& key);
 
-// The document in `bytes`, or InvalidArgument "`name` is not JSON ...".
-absl::StatusOr<nlohmann::json> ParseJson(absl::string_view name, absl::string_view bytes);
-
-// The whole file, or NotFound.
+// The whole file. NotFound; InvalidArgument if it is no regular file or larger
+// than 64 MiB, with both sizes.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path);
 
 }  // namespace shoal

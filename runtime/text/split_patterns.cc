@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "runtime/base/strict_json.h"
 #include "runtime/text/deepseek_scanner.h"
 
 namespace shoal {
@@ -69,7 +70,7 @@ absl::StatusOr<std::unique_ptr<const PreTokenizer>> CompilePreTokenizer(
         "pre_tokenizer: splits end after ", patterns.size(), " patterns; no known sequence does"));
   }
   return absl::InvalidArgumentError(absl::StrCat("pre_tokenizer: split ", furthest,
-                                                 " has the pattern '", patterns[furthest],
+                                                 " has the pattern '", Shown(patterns[furthest]),
                                                  "', which no known sequence has in that place"));
 }
 

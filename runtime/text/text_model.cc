@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 #include "runtime/text/chat_dialect.h"
 #include "runtime/text/json_fields.h"
 #include "runtime/text/tokenizer_config.h"
@@ -25,8 +26,8 @@ absl::StatusOr<TextModel> Assemble(std::unique_ptr<const Tokenizer> tokenizer,
   const std::optional<TokenId> bos = tokenizer->IdOf(config.bos_token);
   const std::optional<TokenId> eos = tokenizer->IdOf(config.eos_token);
   if (!bos.has_value() || !eos.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat("bos_token '", config.bos_token,
-                                                   "' and eos_token '", config.eos_token,
+    return absl::InvalidArgumentError(absl::StrCat("bos_token '", Shown(config.bos_token),
+                                                   "' and eos_token '", Shown(config.eos_token),
                                                    "' are not both added tokens of the tokenizer"));
   }
   return TextModel{std::move(tokenizer), std::move(chat_template), *bos, *eos};

@@ -8,6 +8,7 @@
 
 #include "runtime/base/sha256.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 #include "runtime/text/byte_level.h"
 #include "runtime/text/json_fields.h"
 #include "runtime/text/split_patterns.h"
@@ -31,7 +32,8 @@ absl::StatusOr<std::vector<std::string>> MergeableBytes(const TokenizerJson& fil
     if (is_added[id]) continue;
     std::optional<std::string> written = alphabet.Bytes(file.vocab[id]);
     if (!written.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat("model.vocab['", file.vocab[id], "'] (", id,
+      return absl::InvalidArgumentError(absl::StrCat("model.vocab['", Shown(file.vocab[id]), "'] (",
+                                                     id,
                                                      ") is neither byte-level nor an added token"));
     }
     bytes[id] = *std::move(written);

@@ -5,6 +5,7 @@
 #include "nlohmann/json.hpp"
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 #include "runtime/text/json_fields.h"
 
 namespace shoal {
@@ -46,7 +47,7 @@ absl::StatusOr<std::string> ReadToken(const Json& config, const std::string& key
 }  // namespace
 
 absl::StatusOr<TokenizerConfig> ParseTokenizerConfig(absl::string_view json) {
-  ASSIGN_OR_RETURN(const Json config, ParseJson("tokenizer_config.json", json));
+  ASSIGN_OR_RETURN(const Json config, ParseStrictJson(json, "tokenizer_config.json"));
   RETURN_IF_ERROR(CheckFields(config, "", Rules()));
   TokenizerConfig parsed;
   ASSIGN_OR_RETURN(parsed.bos_token, ReadToken(config, "bos_token"));

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -11,6 +12,7 @@
 #include "nlohmann/json.hpp"
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
 #include "runtime/text/json_fields.h"
 
 namespace shoal {
@@ -19,8 +21,9 @@ namespace {
 using Json = nlohmann::json;
 using TokenIds = absl::flat_hash_map<std::string, TokenId>;
 
-// Above this an id is a mistake rather than a vocabulary.
-constexpr int64_t kMaxTokens = 1 << 24;
+// How far beyond the vocabulary an added token's id may lie: a table of all ids
+// is made, and one line of a file must not make it take gigabytes.
+constexpr int64_t kMaxGap = 1 << 16;
 
 FieldRules FileRules() {
   return {
@@ -93,12 +96,16 @@ absl::StatusOr<std::vector<std::string>> ReadSplits(const Json& file) {
   return patterns;
 }
 
-absl::StatusOr<TokenId> ReadId(const Json& value, absl::string_view where, int64_t limit) {
-  if (!value.is_number_integer() || value.get<int64_t>() < 0 || value.get<int64_t>() >= limit) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, " is ", value.dump(), ", not an id from 0 to ", limit - 1));
+std::optional<TokenId> IdBelow(int64_t limit, const Json& value) {
+  if (!value.is_number_unsigned() || value.get<uint64_t>() >= static_cast<uint64_t>(limit)) {
+    return std::nullopt;
   }
   return value.get<TokenId>();
+}
+
+absl::Status NoId(absl::string_view where, const Json& value, int64_t limit) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, " is ", ShownJson(value), ", not an id from 0 to ", limit - 1));
 }
 
 // The vocabulary by id. Ids are dense: every one below the count is taken.
@@ -107,17 +114,21 @@ absl::StatusOr<std::vector<std::string>> ReadVocab(const Json& model, TokenIds* 
   std::vector<std::string> tokens(vocab->size());
   std::vector<bool> taken(vocab->size());
   ids->reserve(vocab->size());
-  for (auto it = vocab->begin(); it != vocab->end(); ++it) {
-    ASSIGN_OR_RETURN(const TokenId id, ReadId(*it, absl::StrCat("model.vocab['", it.key(), "']"),
-                                              static_cast<int64_t>(vocab->size())));
-    if (taken[static_cast<size_t>(id)]) {
-      return absl::InvalidArgumentError(absl::StrCat("model.vocab['", it.key(), "'] is ", id,
-                                                     ", and so is '",
-                                                     tokens[static_cast<size_t>(id)], "'"));
+  const auto count = static_cast<int64_t>(vocab->size());
+  const auto where = [](const std::string& token) {
+    return absl::StrCat("model.vocab['", Shown(token), "']");
+  };
+  for (const auto& [token, value] : vocab->items()) {
+    const std::optional<TokenId> id = IdBelow(count, value);
+    if (!id.has_value()) return NoId(where(token), value, count);
+    const auto at = static_cast<size_t>(*id);
+    if (taken[at]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where(token), " is ", *id, ", and so is '", Shown(tokens[at]), "'"));
     }
-    taken[static_cast<size_t>(id)] = true;
-    tokens[static_cast<size_t>(id)] = it.key();
-    ids->emplace(it.key(), id);
+    taken[at] = true;
+    tokens[at] = token;
+    ids->emplace(token, *id);
   }
   return tokens;
 }
@@ -151,14 +162,14 @@ absl::StatusOr<std::vector<Bpe::MergeRule>> ReadMerges(const Json& model, const 
     const Json& merge = (*merges)[rank];
     if (!ReadPair(merge, &left, &right)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("model.merges[", rank, "] is ", merge.dump(), ", not a pair"));
+          absl::StrCat("model.merges[", rank, "] is ", ShownJson(merge), ", not a pair"));
     }
     const auto left_id = ids.find(left);
     const auto right_id = ids.find(right);
     const auto merged_id = ids.find(absl::StrCat(left, right));
     if (left_id == ids.end() || right_id == ids.end() || merged_id == ids.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("model.merges[", rank, "] is ", merge.dump(),
+          absl::StrCat("model.merges[", rank, "] is ", ShownJson(merge),
                        ": not all of the pair and what it becomes are tokens"));
     }
     rules.push_back({left_id->second, right_id->second, merged_id->second});
@@ -166,7 +177,8 @@ absl::StatusOr<std::vector<Bpe::MergeRule>> ReadMerges(const Json& model, const 
   return rules;
 }
 
-absl::StatusOr<AddedToken> ReadAddedToken(const Json& token, const std::string& where) {
+absl::StatusOr<AddedToken> ReadAddedToken(const Json& token, const std::string& where,
+                                          int64_t id_limit) {
   RETURN_IF_ERROR(CheckFields(token, where,
                               {{"id", {}},
                                {"content", {}},
@@ -183,10 +195,11 @@ absl::StatusOr<AddedToken> ReadAddedToken(const Json& token, const std::string& 
   if (id == token.end()) {
     return absl::InvalidArgumentError(absl::StrCat(where, ".id is missing"));
   }
-  ASSIGN_OR_RETURN(const TokenId value, ReadId(*id, absl::StrCat(where, ".id"), kMaxTokens));
+  const std::optional<TokenId> value = IdBelow(id_limit, *id);
+  if (!value.has_value()) return NoId(absl::StrCat(where, ".id"), *id, id_limit);
   // Without a normalizer the flag only orders the search.
   const bool special = token.value("special", false);
-  return AddedToken{value, std::move(content), token.value("normalized", !special)};
+  return AddedToken{*value, std::move(content), token.value("normalized", !special)};
 }
 
 absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& file,
@@ -195,18 +208,19 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& file,
   std::vector<AddedToken> tokens;
   absl::flat_hash_set<std::string> contents;
   absl::flat_hash_set<TokenId> ids;
+  const int64_t id_limit = static_cast<int64_t>(vocab.size()) + kMaxGap;
   for (size_t i = 0; i < list->size(); ++i) {
     const std::string where = absl::StrCat("added_tokens[", i, "]");
-    ASSIGN_OR_RETURN(AddedToken token, ReadAddedToken((*list)[i], where));
+    ASSIGN_OR_RETURN(AddedToken token, ReadAddedToken((*list)[i], where, id_limit));
     const auto id = static_cast<size_t>(token.id);
     if (id < vocab.size() && vocab[id] != token.content) {
-      return absl::InvalidArgumentError(absl::StrCat(where, " is '", token.content, "' with id ",
-                                                     token.id, ", which model.vocab gives to '",
-                                                     vocab[id], "'"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, " is '", Shown(token.content), "' with id ", token.id,
+                       ", which model.vocab gives to '", Shown(vocab[id]), "'"));
     }
     if (!ids.insert(token.id).second || !contents.insert(token.content).second) {
-      return absl::InvalidArgumentError(absl::StrCat(where, " repeats the id ", token.id,
-                                                     " or the content '", token.content, "'"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          where, " repeats the id ", token.id, " or the content '", Shown(token.content), "'"));
     }
     tokens.push_back(std::move(token));
   }
@@ -216,7 +230,7 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& file,
 }  // namespace
 
 absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view bytes) {
-  ASSIGN_OR_RETURN(const Json file, ParseJson("tokenizer.json", bytes));
+  ASSIGN_OR_RETURN(const Json file, ParseStrictJson(bytes, "tokenizer.json"));
   RETURN_IF_ERROR(CheckFields(file, "", FileRules()));
   RETURN_IF_ERROR(CheckByteLevel(file, "post_processor"));
   ASSIGN_OR_RETURN([[maybe_unused]] const Json* decoder, ObjectField(file, "", "decoder"));

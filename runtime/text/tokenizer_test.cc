@@ -127,7 +127,7 @@ TEST(TokenizerRefusalTest, NamesTheFieldAndTheValue) {
       {"/normalizer", {{"type", "NFC"}}, "normalizer is {\"type\":\"NFC\"}"},
       {"/pre_tokenizer/type", "Metaspace", "pre_tokenizer.type is"},
       {"/pre_tokenizer/pretokenizers/0/pattern/Regex", "\\p{Nd}",
-       "split 0 has the pattern '\\p{Nd}'"},
+       "split 0 has the pattern '\\\\p{Nd}'"},
       {"/pre_tokenizer/pretokenizers/0/pattern",
        {{"String", " "}},
        "pretokenizers[0].pattern.String"},
@@ -161,6 +161,11 @@ TEST(TokenizerRefusalTest, NamesTheFieldAndTheValue) {
       {"/added_tokens/0/content", "", "added_tokens[0].content is empty"},
       {"/added_tokens/0/id", -1, "added_tokens[0].id is -1"},
       {"/added_tokens/1/id", 260, "added_tokens[1] repeats the id 260"},
+      {"/added_tokens/0/id", 260.0, "added_tokens[0].id is 260.0"},
+      // The table of all ids is bounded by the file's own size.
+      {"/added_tokens/0/id", 257 + (1 << 16), "is 65793, not an id from 0 to 65792"},
+      {"/model/vocab/hi", 18446744073709551615u, "model.vocab['hi'] is 18446744073709551615"},
+      {"/a\nERROR", 1, "a\\nERROR is 1: an unknown field"},
       {"/added_tokens/0/id", 7, "with id 7, which model.vocab gives to"},
       // A text token that is declared an added one: text would become it.
       {"/added_tokens/0", {{"id", 256}, {"content", "hi"}}, "do not join up to token 256"},
@@ -196,6 +201,14 @@ TEST(TokenizerRefusalTest, DamagedFiles) {
     EXPECT_EQ(Tokenizer::Parse(whole.substr(0, size)).status().code(),
               absl::StatusCode::kInvalidArgument);
   }
+  // Two readers of a key that stands twice would see two vocabularies.
+  std::string twice = whole;
+  twice.replace(twice.find("\"hi\":256"), 8, "\"hi\":256,\"hi\":256");
+  EXPECT_EQ(Tokenizer::Parse(twice).status().message(),
+            "tokenizer.json: key \"hi\" stands twice in one object");
+  EXPECT_EQ(Tokenizer::Parse("{\"truncation\":" + std::string(1 << 20, '[')).status().message(),
+            "tokenizer.json: nested deeper than 8 levels");
+  EXPECT_EQ(Tokenizer::Load(".").status().message(), ". is not a regular file");
   EXPECT_FALSE(Tokenizer::Parse("[]").ok());
   EXPECT_FALSE(Tokenizer::Parse("null").ok());
   const auto absent = Tokenizer::Load("no/such/tokenizer.json").status();

@@ -13,6 +13,7 @@
 
 #include "runtime/base/status_macros.h"
 #include "runtime/base/strict_json.h"
+#include "runtime/tensor/dtype.h"
 
 namespace shoal {
 namespace {
@@ -39,11 +40,16 @@ absl::StatusOr<json> ReadJson(const std::string& path) {
 // The member `key` of `object` as an object whose values are strings.
 absl::StatusOr<const json*> StringMap(const json& object, const std::string& key,
                                       absl::string_view file) {
-  if (!object.is_object() || !object.contains(key) || !object[key].is_object()) {
-    return Bad(file, absl::StrCat("no object \"", key, "\""));
-  }
+  if (!object.is_object())
+    return Bad(file, absl::StrCat("the document is ", ShownJson(object), ", not an object"));
+  if (!object.contains(key)) return Bad(file, absl::StrCat(key, " is missing"));
+  if (!object[key].is_object())
+    return Bad(file, absl::StrCat(key, " is ", ShownJson(object[key]), ", not an object"));
   for (const auto& [name, value] : object[key].items()) {
-    if (!value.is_string()) return Bad(file, absl::StrCat(key, ".", name, " is not a string"));
+    if (!value.is_string()) {
+      return Bad(file,
+                 absl::StrCat(key, ".", Shown(name), " is ", ShownJson(value), ", not a string"));
+    }
   }
   return &object[key];
 }
@@ -88,7 +94,8 @@ absl::Status Checkpoint::ReadIndex() {
   ASSIGN_OR_RETURN(const json* const weight_map, StringMap(index, "weight_map", path));
   for (const auto& [key, value] : index.items()) {
     if (key != "weight_map" && key != "metadata")
-      return Bad(path, absl::StrCat("unknown field \"", key, "\""));
+      return Bad(
+          path, absl::StrCat(Shown(key), " is ", ShownJson(value), ", but no such field is known"));
   }
 
   std::set<std::string> names;
@@ -96,7 +103,7 @@ absl::Status Checkpoint::ReadIndex() {
     const std::string& name = shard.get_ref<const std::string&>();
     if (!IsPlainShardName(name)) {
       return Bad(path,
-                 absl::StrCat("weight_map.", tensor, " is ", shard.dump(),
+                 absl::StrCat("weight_map.", Shown(tensor), " is ", ShownJson(shard),
                               ", not the plain name of a ", ".safetensors file in this folder"));
     }
     names.insert(name);
@@ -104,27 +111,33 @@ absl::Status Checkpoint::ReadIndex() {
   std::vector<std::string> shard_names(names.begin(), names.end());
   for (const std::string& name : shard_names) RETURN_IF_ERROR(AddShard(name));
 
-  uint64_t total = 0;
+  uint64_t total = 0, elements = 0;
   for (const auto& [name, entry] : entries_) {
     total += entry.tensor.bytes;
+    elements += entry.tensor.bytes / SizeOf(entry.tensor.dtype);
     if (!weight_map->contains(name)) {
-      return Bad(path, absl::StrCat("weight_map lacks ", name, ", which ", shard_names[entry.shard],
-                                    " holds"));
+      return Bad(path, absl::StrCat("weight_map lacks ", Shown(name), ", which ",
+                                    shard_names[entry.shard], " holds"));
     }
   }
   for (const auto& [name, shard] : weight_map->items()) {
     const auto found = entries_.find(name);
     if (found == entries_.end() || shard != shard_names[found->second.shard]) {
       return Bad(path, absl::StrCat(
-                           "weight_map.", name, " is ", shard.dump(), ", but ",
+                           "weight_map.", Shown(name), " is ", ShownJson(shard), ", but ",
                            found == entries_.end() ? "no shard" : shard_names[found->second.shard],
                            " holds it"));
     }
   }
   const json metadata = index.value("metadata", json::object());
-  if (!metadata.is_object()) return Bad(path, "metadata is not an object");
-  if (metadata.contains("total_size") && metadata["total_size"] != total) {
-    return Bad(path, absl::StrCat("metadata.total_size is ", metadata["total_size"].dump(),
+  if (!metadata.is_object())
+    return Bad(path, absl::StrCat("metadata is ", ShownJson(metadata), ", not an object"));
+  const json stated = metadata.value("total_size", json(total));
+  // DeepSeek's own index of V3 counts two bytes for every element, whatever its type.
+  const bool right = stated.is_number_unsigned() &&
+                     (stated.get<uint64_t>() == total || stated.get<uint64_t>() == 2 * elements);
+  if (!right) {
+    return Bad(path, absl::StrCat("metadata.total_size is ", ShownJson(stated),
                                   ", but the shards hold ", total, " bytes of tensors"));
   }
   return absl::OkStatus();
@@ -137,7 +150,7 @@ absl::Status Checkpoint::AddShard(const std::string& name) {
   for (const StoredTensor& tensor : file.tensors()) {
     const auto [at, is_new] = entries_.try_emplace(tensor.name, Entry{tensor, shard, ""});
     if (!is_new) {
-      return Bad(path, absl::StrCat("tensor ", tensor.name, " is also in ",
+      return Bad(path, absl::StrCat("tensor ", Shown(tensor.name), " is also in ",
                                     this->file(at->second.shard).path()));
     }
   }
@@ -150,16 +163,23 @@ absl::Status Checkpoint::ReadDigests() {
   if (!Exists(path)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const json document, ReadJson(path));
   ASSIGN_OR_RETURN(const json* const digests, StringMap(document, "sha256", path));
-  if (document.size() != 1) return Bad(path, "has fields besides \"sha256\"");
+  for (const auto& [key, value] : document.items()) {
+    if (key != "sha256") {
+      return Bad(
+          path, absl::StrCat(Shown(key), " is ", ShownJson(value), ", but no such field is known"));
+    }
+  }
   for (const auto& [name, digest] : digests->items()) {
     if (!IsSha256Hex(digest.get_ref<const std::string&>())) {
-      return Bad(path, absl::StrCat("sha256.", name, " is not 64 lower-case hex digits"));
+      return Bad(path, absl::StrCat("sha256.", Shown(name), " is ", ShownJson(digest),
+                                    ", not 64 lower-case hex digits"));
     }
     if (!entries_.contains(name))
-      return Bad(path, absl::StrCat("sha256.", name, " is of no tensor in this folder"));
+      return Bad(path, absl::StrCat("sha256.", Shown(name), " is of no tensor in this folder"));
   }
   for (auto& [name, entry] : entries_) {
-    if (!digests->contains(name)) return Bad(path, absl::StrCat("sha256 lacks tensor ", name));
+    if (!digests->contains(name))
+      return Bad(path, absl::StrCat("sha256 lacks tensor ", Shown(name)));
     entry.sha256 = (*digests)[name].get<std::string>();
   }
   return absl::OkStatus();

@@ -21,7 +21,8 @@ inline constexpr absl::string_view kDigestsFile = "digests.json";
 //
 // The folder holds either model.safetensors or model.safetensors.index.json with the shards it
 // names: plain names of files in the same folder.  The index's weight_map must be exactly what the
-// shards hold, and its metadata.total_size, where it stands, the bytes they hold.  An optional
+// shards hold, and its metadata.total_size, where it stands, the bytes they hold, or twice the
+// elements they hold (what DeepSeek wrote for V3 and R1).  An optional
 // digests.json, as the converter writes it, gives the SHA-256 of every tensor's data: {"sha256":
 // {NAME: 64 hex digits}}.
 class Checkpoint {

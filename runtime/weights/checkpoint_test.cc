@@ -1,5 +1,6 @@
 #include "runtime/weights/checkpoint.h"
 
+#include <filesystem>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -110,16 +111,39 @@ TEST_F(CheckpointTest, IndexMustBeWhatTheShardsHold) {
   EXPECT_EQ(Error(),
             Index("metadata.total_size is \"21\", but the shards hold 21 bytes of tensors"));
 
+  // The published V3: two bytes for every element, though its types take four, one and two.
+  EditIndex("/metadata/total_size", 20);
+  EXPECT_TRUE(Checkpoint::Open(folder_.path()).ok());
+
   json bare = good;
   bare["metadata"] = json::object();
   folder_.Write(std::string(kIndexFile), bare.dump());
   EXPECT_TRUE(Checkpoint::Open(folder_.path()).ok());
+  // Equal as a number is not enough: sizes are whole numbers.
+  EditIndex("/metadata/total_size", 21.0);
+  EXPECT_EQ(Error(), Index("metadata.total_size is 21.0, but the shards hold 21 bytes of tensors"));
+  EditIndex("/metadata", 7);
+  EXPECT_EQ(Error(), Index("metadata is 7, not an object"));
   EditIndex("/extra", 1);
-  EXPECT_EQ(Error(), Index("unknown field \"extra\""));
+  EXPECT_EQ(Error(), Index("extra is 1, but no such field is known"));
   folder_.Write(std::string(kIndexFile), R"({"weight_map":{"a":1}})");
-  EXPECT_EQ(Error(), Index("weight_map.a is not a string"));
+  EXPECT_EQ(Error(), Index("weight_map.a is 1, not a string"));
   folder_.Write(std::string(kIndexFile), R"({"weight_map":[]})");
-  EXPECT_EQ(Error(), Index("no object \"weight_map\""));
+  EXPECT_EQ(Error(), Index("weight_map is [], not an object"));
+  folder_.Write(std::string(kIndexFile), "{}");
+  EXPECT_EQ(Error(), Index("weight_map is missing"));
+  folder_.Write(std::string(kIndexFile), "[1]");
+  EXPECT_EQ(Error(), Index("the document is [1], not an object"));
+  folder_.Write(std::string(kIndexFile),
+                R"({"weight_map":{"a":"m-1.safetensors","a":"m-2.safetensors"}})");
+  EXPECT_EQ(Error(), Index("key \"a\" stands twice in one object"));
+}
+
+// A file of zeros takes no room on the disk; it is refused before it takes any in memory.
+TEST_F(CheckpointTest, AnIndexOfTwoGigabytesIsRefusedUnread) {
+  const std::string path = folder_.File(std::string(kIndexFile));
+  std::filesystem::resize_file(path, uint64_t{2} << 30);
+  EXPECT_EQ(Error(), path + " has 2147483648 bytes; at most 67108864 are expected");
 }
 
 TEST_F(CheckpointTest, ATensorLivesInOneShard) {
@@ -140,9 +164,13 @@ TEST_F(CheckpointTest, DigestsMustNameEveryTensorAndNoOther) {
   digests["sha256"]["z"] = of_a;
   folder_.Write(std::string(kDigestsFile), digests.dump());
   EXPECT_EQ(Error(), path + "sha256.z is of no tensor in this folder");
+  digests["md5"] = 1;
+  folder_.Write(std::string(kDigestsFile), digests.dump());
+  EXPECT_EQ(Error(), path + "md5 is 1, but no such field is known");
+  digests.erase("md5");
   digests["sha256"]["b"] = "00";
   folder_.Write(std::string(kDigestsFile), digests.dump());
-  EXPECT_EQ(Error(), path + "sha256.b is not 64 lower-case hex digits");
+  EXPECT_EQ(Error(), path + "sha256.b is \"00\", not 64 lower-case hex digits");
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ std::optional<DType> AllowedDType(const json& name) {
 }
 
 absl::Status Bad(const std::string& name, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("tensor ", name, ": ", why));
+  return absl::InvalidArgumentError(absl::StrCat("tensor ", Shown(name), ": ", why));
 }
 
 // `value` as an array of unsigned numbers.
@@ -57,21 +57,23 @@ absl::StatusOr<StoredTensor> ParseTensor(const std::string& name, const json& en
                                          uint64_t data_bytes) {
   if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") ||
       !entry.contains("shape") || !entry.contains("data_offsets")) {
-    return Bad(name, "its entry must have dtype, shape and data_offsets, and nothing else");
+    return Bad(name, absl::StrCat("its entry is ", ShownJson(entry),
+                                  ", not an object of dtype, shape and data_offsets alone"));
   }
   const std::optional<DType> dtype = AllowedDType(entry["dtype"]);
   if (!dtype.has_value()) {
-    return Bad(name,
-               absl::StrCat("dtype is ", entry["dtype"].dump(), ", not one of F32, BF16, F8_E4M3"));
+    return Bad(name, absl::StrCat("dtype is ", ShownJson(entry["dtype"]),
+                                  ", not one of F32, BF16, F8_E4M3"));
   }
   const auto shape = UnsignedArray(entry["shape"]);
   if (!shape.has_value() || shape->size() > kMaxRank) {
-    return Bad(name,
-               absl::StrCat("shape must be an array of at most ", kMaxRank, " unsigned numbers"));
+    return Bad(name, absl::StrCat("shape is ", ShownJson(entry["shape"]),
+                                  ", not an array of at most ", kMaxRank, " unsigned numbers"));
   }
   const auto range = UnsignedArray(entry["data_offsets"]);
   if (!range.has_value() || range->size() != 2) {
-    return Bad(name, "data_offsets must be two unsigned numbers");
+    return Bad(name, absl::StrCat("data_offsets is ", ShownJson(entry["data_offsets"]),
+                                  ", not two unsigned numbers"));
   }
   const uint64_t begin = (*range)[0], end = (*range)[1];
   if (begin > end || end > data_bytes) {
@@ -81,9 +83,9 @@ absl::StatusOr<StoredTensor> ParseTensor(const std::string& name, const json& en
   const std::optional<uint64_t> bytes = ShapeBytes(*shape, *dtype);
   if (!bytes.has_value() || *bytes != end - begin) {
     const std::string takes = bytes.has_value() ? absl::StrCat(*bytes) : "more than 2^63";
-    return Bad(name,
-               absl::StrCat("shape [", absl::StrJoin(*shape, ", "), "] of ", entry["dtype"].dump(),
-                            " takes ", takes, " bytes, but its range has ", end - begin));
+    return Bad(name, absl::StrCat("shape [", absl::StrJoin(*shape, ", "), "] of ",
+                                  ShownJson(entry["dtype"]), " takes ", takes,
+                                  " bytes, but its range has ", end - begin));
   }
   StoredTensor tensor{name, *dtype, {}, begin, *bytes};
   tensor.shape.assign(shape->begin(), shape->end());
@@ -92,10 +94,13 @@ absl::StatusOr<StoredTensor> ParseTensor(const std::string& name, const json& en
 
 // Free-form strings, which nobody here reads; still they must be what the format says.
 absl::Status CheckMetadata(const json& metadata) {
-  if (!metadata.is_object()) return absl::InvalidArgumentError("__metadata__ is not an object");
+  if (!metadata.is_object())
+    return absl::InvalidArgumentError(
+        absl::StrCat("__metadata__ is ", ShownJson(metadata), ", not an object"));
   for (const auto& [key, value] : metadata.items()) {
     if (!value.is_string())
-      return absl::InvalidArgumentError(absl::StrCat("__metadata__.", key, " is not a string"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("__metadata__.", Shown(key), " is ", ShownJson(value), ", not a string"));
   }
   return absl::OkStatus();
 }
@@ -119,8 +124,10 @@ absl::Status CheckTiling(absl::Span<const StoredTensor> tensors, uint64_t data_b
 
 absl::StatusOr<std::vector<StoredTensor>> ParseHeader(absl::string_view header,
                                                       uint64_t data_bytes) {
-  if (header.empty() || header.front() != '{')
-    return absl::InvalidArgumentError("the header does not begin with {");
+  if (header.empty() || header.front() != '{') {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the header begins with \"", Shown(header.substr(0, 1)), "\", not with {"));
+  }
   ASSIGN_OR_RETURN(const json document, ParseStrictJson(header, "header"));
   std::vector<StoredTensor> tensors;
   for (const auto& [name, entry] : document.items()) {

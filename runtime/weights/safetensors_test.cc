@@ -74,8 +74,8 @@ TEST_F(SafetensorsTest, LyingHeaderLengthIsRefused) {
   EXPECT_EQ(
       ErrorOf(OpenRaw(LengthBytes(~uint64_t{0}) + "{}")),
       "the header claims 18446744073709551615 bytes, but at most 2 are possible in a file of 10");
-  EXPECT_EQ(ErrorOf(OpenRaw(LengthBytes(0))), "the header does not begin with {");
-  EXPECT_EQ(ErrorOf(Open("  {}", 0)), "the header does not begin with {");
+  EXPECT_EQ(ErrorOf(OpenRaw(LengthBytes(0))), "the header begins with \"\", not with {");
+  EXPECT_EQ(ErrorOf(Open("  {}", 0)), "the header begins with \" \", not with {");
 }
 
 TEST_F(SafetensorsTest, LyingEntriesAreRefused) {
@@ -93,22 +93,24 @@ TEST_F(SafetensorsTest, LyingEntriesAreRefused) {
             "tensor w: shape [18446744073709551615] of \"BF16\" takes more than 2^63 bytes, but "
             "its range has 8");
   EXPECT_EQ(one(R"({"dtype":"BF16","shape":[-4],"data_offsets":[0,8]})"),
-            "tensor w: shape must be an array of at most 8 unsigned numbers");
+            "tensor w: shape is [-4], not an array of at most 8 unsigned numbers");
   EXPECT_EQ(one(R"({"dtype":"BF16","shape":[1,1,1,1,1,1,1,1,4],"data_offsets":[0,8]})"),
-            "tensor w: shape must be an array of at most 8 unsigned numbers");
+            "tensor w: shape is [1,1,1,1,1,1,1,1,4], not an array of at most 8 unsigned numbers");
   EXPECT_EQ(one(R"({"dtype":"BF16","shape":[4],"data_offsets":[0,8,8]})"),
-            "tensor w: data_offsets must be two unsigned numbers");
+            "tensor w: data_offsets is [0,8,8], not two unsigned numbers");
   EXPECT_EQ(one(R"({"dtype":"BF16","shape":[4],"data_offsets":[0.0,8]})"),
-            "tensor w: data_offsets must be two unsigned numbers");
+            "tensor w: data_offsets is [0.0,8], not two unsigned numbers");
   EXPECT_EQ(one(R"({"dtype":"BF16","shape":[4],"data_offsets":[8,0]})"),
             "tensor w: data_offsets are [8, 0], but the file has 8 bytes of data");
   EXPECT_EQ(one(R"({"dtype":"BF16","shape":[8],"data_offsets":[0,16]})"),
             "tensor w: data_offsets are [0, 16], but the file has 8 bytes of data");
-  const std::string fields =
-      "tensor w: its entry must have dtype, shape and data_offsets, and nothing else";
-  EXPECT_EQ(one(R"({"dtype":"BF16","shape":[4]})"), fields);
-  EXPECT_EQ(one(R"({"dtype":"BF16","shape":[4],"data_offsets":[0,8],"x":1})"), fields);
-  EXPECT_EQ(one("7"), fields);
+  const std::string alone = ", not an object of dtype, shape and data_offsets alone";
+  EXPECT_EQ(one(R"({"dtype":"BF16","shape":[4]})"),
+            R"(tensor w: its entry is {"dtype":"BF16","shape":[4]})" + alone);
+  EXPECT_EQ(
+      one(R"({"dtype":"BF16","shape":[4],"data_offsets":[0,8],"x":1})"),
+      R"(tensor w: its entry is {"data_offsets":[0,8],"dtype":"BF16","shape":[4],"x":1})" + alone);
+  EXPECT_EQ(one("7"), "tensor w: its entry is 7" + alone);
 }
 
 TEST_F(SafetensorsTest, RangesMustTileTheData) {
@@ -130,8 +132,23 @@ TEST_F(SafetensorsTest, RangesMustTileTheData) {
 TEST_F(SafetensorsTest, HeaderJsonIsStrict) {
   EXPECT_EQ(ErrorOf(Open(R"({"w":{},"w":{}})", 0)), "header: key \"w\" stands twice in one object");
   EXPECT_EQ(ErrorOf(Open("{\"\xff\":{}}", 0)), "header: not JSON at byte 3");
-  EXPECT_EQ(ErrorOf(Open(R"({"__metadata__":{"a":1}})", 0)), "__metadata__.a is not a string");
-  EXPECT_EQ(ErrorOf(Open(R"({"__metadata__":[]})", 0)), "__metadata__ is not an object");
+  EXPECT_EQ(ErrorOf(Open(R"({"__metadata__":{"a":1}})", 0)), "__metadata__.a is 1, not a string");
+  EXPECT_EQ(ErrorOf(Open(R"({"__metadata__":[]})", 0)), "__metadata__ is [], not an object");
+}
+
+// What a file names itself cannot forge or flood a log.
+TEST_F(SafetensorsTest, NamesAreQuotedOnOneShortLine) {
+  EXPECT_EQ(
+      ErrorOf(Open("{\"w\\nERROR\":7}", 0)),
+      "tensor w\\nERROR: its entry is 7, not an object of dtype, shape and data_offsets alone");
+  const std::string name(1 << 20, 'n');
+  EXPECT_LT(ErrorOf(Open("{\"" + name + "\":7}", 0)).size(), 300u);
+  EXPECT_LT(ErrorOf(Open("{\"w\":\"" + name + "\"}", 0)).size(), 300u);
+}
+
+TEST_F(SafetensorsTest, NestingIsBounded) {
+  EXPECT_EQ(ErrorOf(Open("{\"w\":" + std::string(1 << 20, '['), 0)),
+            "header: nested deeper than 8 levels");
 }
 
 TEST_F(SafetensorsTest, WhatIsNoFileIsRefused) {

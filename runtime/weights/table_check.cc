@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "runtime/base/strict_json.h"
 #include "runtime/tensor/dtype.h"
 
 namespace shoal {
@@ -43,7 +44,7 @@ absl::Status CheckTable(const Checkpoint& checkpoint, const TensorTable& table) 
   for (const auto& [name, entry] : checkpoint.entries()) {
     if (!known.contains(name)) {
       return absl::InvalidArgumentError(absl::StrCat(checkpoint.file(entry.shard).path(),
-                                                     ": tensor ", name,
+                                                     ": tensor ", Shown(name),
                                                      " is not one that the config demands"));
     }
   }

@@ -1,7 +1,6 @@
 #include "services/router/served_model.h"
 
-#include <fstream>
-#include <sstream>
+#include <cstdint>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -9,6 +8,8 @@
 #include "nlohmann/json.hpp"
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/strict_json.h"
+#include "runtime/weights/file.h"
 
 namespace shoal {
 namespace {
@@ -17,6 +18,8 @@ struct GenerationDefaults {
   SamplingOptions sampling;
   std::vector<TokenId> end_tokens;
 };
+
+constexpr uint64_t kMaxGenerationConfigBytes = uint64_t{1} << 20;
 
 // Fields that say nothing to us, each with the reason in the name of the other side.
 constexpr absl::string_view kIgnored[] = {
@@ -29,31 +32,39 @@ constexpr absl::string_view kIgnored[] = {
 
 absl::StatusOr<GenerationDefaults> ParseGenerationConfig(const std::string& file,
                                                          const std::string& text) {
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  ASSIGN_OR_RETURN(const nlohmann::json json, ParseStrictJson(text, file));
   if (!json.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ": not a JSON object"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": the document is ", ShownJson(json), ", not an object"));
   }
   GenerationDefaults out;
   out.sampling.temperature = 1;
   bool greedy = false;
+  // Numbers that a cast would bend are left for the last branch.
+  const auto is_real = [](const nlohmann::json& v) {
+    return v.is_number() && v >= -1e6 && v <= 1e6;
+  };
+  const auto is_int = [](const nlohmann::json& v) {
+    return v.is_number_integer() && v >= INT32_MIN && v <= INT32_MAX &&
+           (!v.is_number_unsigned() || v.get<uint64_t>() <= INT32_MAX);
+  };
   for (const auto& [key, value] : json.items()) {
-    if (key == "temperature" && value.is_number()) {
+    if (key == "temperature" && is_real(value)) {
       out.sampling.temperature = value.get<float>();
-    } else if (key == "top_p" && value.is_number()) {
+    } else if (key == "top_p" && is_real(value)) {
       out.sampling.top_p = value.get<float>();
-    } else if (key == "top_k" && value.is_number_integer()) {
+    } else if (key == "top_k" && is_int(value)) {
       out.sampling.top_k = value.get<int32_t>();
-    } else if (key == "eos_token_id" && value.is_number_integer()) {
+    } else if (key == "eos_token_id" && is_int(value)) {
       out.end_tokens = {value.get<TokenId>()};
-    } else if (key == "eos_token_id" && value.is_array() &&
-               absl::c_all_of(value, [](const auto& id) { return id.is_number_integer(); })) {
+    } else if (key == "eos_token_id" && value.is_array() && absl::c_all_of(value, is_int)) {
       out.end_tokens = value.get<std::vector<TokenId>>();
     } else if (key == "do_sample" && value.is_boolean()) {
       greedy = !value.get<bool>();
     } else if (!absl::c_linear_search(kIgnored, key)) {
-      return absl::InvalidArgumentError(absl::StrCat(file, ": ", key, ": unknown field, or ",
-                                                     value.type_name(),
-                                                     " where another type is expected"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(file, ": ", Shown(key), " is ", ShownJson(value),
+                       ": an unknown field, or not of its type or range"));
     }
   }
   if (greedy) out.sampling.temperature = 0;
@@ -63,11 +74,8 @@ absl::StatusOr<GenerationDefaults> ParseGenerationConfig(const std::string& file
 
 absl::StatusOr<GenerationDefaults> ReadGenerationConfig(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/generation_config.json");
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return ParseGenerationConfig(path, text.str());
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxGenerationConfigBytes));
+  return ParseGenerationConfig(path, text);
 }
 
 absl::Status CheckAgreement(const ServedModel& model, const std::string& folder) {

@@ -61,17 +61,28 @@ TEST_F(ServedModelTest, LoadsWhatShips) {
 
 TEST_F(ServedModelTest, AMissingFileIsNamed) {
   fs::remove(folder_ / "generation_config.json");
-  ExpectRefusal("generation_config.json", "opened");
+  ExpectRefusal("generation_config.json", "cannot open");
 }
 
 TEST_F(ServedModelTest, AnUnknownGenerationFieldIsNamed) {
   Replace("generation_config.json", "\"do_sample\"", "\"do_simple\"");
-  ExpectRefusal("generation_config.json", "do_simple");
+  ExpectRefusal("generation_config.json: do_simple is", "an unknown field");
 }
 
 TEST_F(ServedModelTest, ADefaultOutOfRangeIsRefused) {
   Replace("generation_config.json", "0.95", "1.95");
   ExpectRefusal("generation_config.json", "top_p");
+}
+
+// 2^32 + 1, which a narrower type would read as 1.
+TEST_F(ServedModelTest, AnEndTokenThatACastWouldBendIsRefused) {
+  Replace("generation_config.json", "\"eos_token_id\": 1", "\"eos_token_id\": 4294967297");
+  ExpectRefusal("eos_token_id is 4294967297", "range");
+}
+
+TEST_F(ServedModelTest, AGenerationFieldThatStandsTwiceIsRefused) {
+  Replace("generation_config.json", "\"do_sample\"", "\"eos_token_id\": 2, \"do_sample\"");
+  ExpectRefusal("generation_config.json", "key \"eos_token_id\" stands twice");
 }
 
 TEST_F(ServedModelTest, EndTokensThatDisagreeAreBothNamed) {

@@ -57,6 +57,10 @@ absl::StatusOr<FrameHeader> DecodeHeader(const std::byte* bytes) {
       wire.kind > static_cast<uint8_t>(FrameKind::kFarewell)) {
     return absl::DataLossError(absl::StrCat("frame of unknown kind ", wire.kind));
   }
+  if (wire.zero16 != 0 || wire.zero32 != 0) {
+    return absl::DataLossError(absl::StrCat("frame header with ", wire.zero16, " and ", wire.zero32,
+                                            " where this version has zeros"));
+  }
   return FrameHeader{.epoch = {wire.epoch_number, wire.epoch_incarnation},
                      .kind = static_cast<FrameKind>(wire.kind),
                      .channel = wire.channel,

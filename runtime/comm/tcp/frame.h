@@ -39,7 +39,8 @@ inline constexpr size_t kFrameHeaderBytes = 48;
 using FrameHeaderBytes = std::array<std::byte, kFrameHeaderBytes>;
 
 FrameHeaderBytes EncodeHeader(const FrameHeader& header);
-// DATA_LOSS when the checksum is wrong or the kind unknown.
+// DATA_LOSS when the checksum is wrong, the kind unknown, or a byte that is 0 in this version is
+// not.
 absl::StatusOr<FrameHeader> DecodeHeader(const std::byte* bytes);
 
 }  // namespace shoal::internal

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "runtime/base/check.h"
@@ -12,6 +13,8 @@ namespace shoal::internal {
 namespace {
 
 constexpr absl::string_view kMagic = "SHOALMS1";  // the last character is the version
+
+constexpr uint32_t kMaxRank = INT32_MAX;
 
 template <typename T>
 void Append(std::string* out, T value) {
@@ -54,9 +57,10 @@ class Reader {
   bool ok_ = true;
 };
 
+// A stranger may say anything: it must not forge a log line.
 absl::Status Differ(absl::string_view field, absl::string_view here, absl::string_view there) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(field, " is ", here, " here and ", there, " there"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      field, " is ", absl::CHexEscape(here), " here and ", absl::CHexEscape(there), " there"));
 }
 
 }  // namespace
@@ -105,6 +109,10 @@ absl::StatusOr<Hello> DecodeHello(absl::string_view body) {
   if (hello.nonce.size() != Hello::kNonceBytes) {
     return absl::DataLossError(absl::StrCat("Hello with a nonce of ", hello.nonce.size(),
                                             " bytes, not ", Hello::kNonceBytes));
+  }
+  if (hello.from > kMaxRank || hello.to > kMaxRank) {
+    return absl::DataLossError(
+        absl::StrCat("Hello from rank ", hello.from, " to rank ", hello.to, ", beyond ", kMaxRank));
   }
   return hello;
 }
