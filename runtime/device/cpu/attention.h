@@ -25,15 +25,22 @@ struct AttendTask {
   int64_t first_position = 0;  // as KvLayer::first
 };
 
-// Where the parts of a task's scratch begin; all in bytes, 64-byte aligned.
+// Tiles of positions whose probabilities are kept before they meet the values: the sums then pass
+// through the tile registers once for all of them.
+inline constexpr int kAttendTiles = 4;
+
+// Where the parts of a task's scratch begin; all in bytes, 64-byte aligned. A panel is 16 heads of
+// one row.
 struct AttendScratch {
-  int64_t chunks, panels, rank_row;  // of a line in K; of heads; floats of a row of `sum`
-  int64_t query = 0, line = 0, keys, values, scores, p_columns, p, sum, most, total, bytes;
+  int64_t chunks, row_panels, panels;  // of a line in K; of one row's heads; of all rows
+  int64_t rank_row;                    // floats of a row of `sum`
+  int64_t query = 0, line = 0, keys, values, scores, p_columns, p, sum, most, total, alpha, bytes;
 
   explicit AttendScratch(const AttendTask& task) {
     const int64_t rank = task.q_latent.cols, width = rank + task.q_rope.cols;
     chunks = (width + kChunk - 1) / kChunk;
-    panels = (task.heads + kPanel - 1) / kPanel;
+    row_panels = (task.heads + kPanel - 1) / kPanel;
+    panels = task.rows * row_panels;
     rank_row = (rank + kPanel - 1) / kPanel * kPanel + kPanel;
     int64_t at = 0;
     auto take = [&at](int64_t n) {
@@ -41,17 +48,18 @@ struct AttendScratch {
       at += (n + 63) / 64 * 64;
       return begin;
     };
-    const int64_t lanes = panels * kPanel;
-    query = take(task.rows * panels * chunks * kTile * 2);  // BF16 [rows][panels][chunks] tiles
-    line = take(kPanel * chunks * kChunk * 2);    // BF16 [16][chunks * 32]: the queries of a panel
-    keys = take(kKvBlock * chunks * kChunk * 2);  // BF16 [4][chunks][16][32]
-    values = take(rank_row * kKvBlock * 2);       // BF16 [rank / 16][2] tiles
-    scores = take(kKvBlock * lanes * 4);          // F32 [64][lanes]
-    p_columns = take(kKvBlock * kPanel * 2 + kTile * 2);  // BF16 [64][16], then one tile of pairs
-    p = take(lanes * kKvBlock * 2);                       // BF16 [lanes][64]
-    sum = take(task.rows * lanes * rank_row * 4);         // F32 [rows][lanes][rank_row]: o
-    most = take(task.rows * lanes * 4);                   // F32 [rows][lanes]: m
-    total = take(task.rows * lanes * 4);                  // F32 [rows][lanes]: l
+    constexpr int64_t kPositions = kAttendTiles * kKvBlock;
+    query = take(panels * chunks * kTile * 2);     // BF16 [panels][chunks] tiles
+    line = take(kPanel * chunks * kChunk * 2);     // BF16 [16][chunks * 32]: the queries of a panel
+    keys = take(kKvBlock * chunks * kChunk * 2);   // BF16 [64][chunks * 32]
+    values = take(rank_row * kPositions * 2);      // BF16 [rank / 16][kPositions / 32] tiles
+    scores = take(2 * kKvBlock * 2 * kPanel * 4);  // F32 [2][64][2 panels]
+    p_columns = take(kKvBlock * kPanel * 2 + kTile * 2);  // BF16 [64][16], then a tile of pairs
+    p = take(panels * kPanel * kPositions * 2);           // BF16 [panels][kPositions / 32][16][32]
+    sum = take(panels * kPanel * rank_row * 4);           // F32 [panels * 16][rank_row]: o
+    most = take(panels * kPanel * 4);                     // F32 [panels * 16]: m
+    total = take(panels * kPanel * 4);                    // F32 [panels * 16]: l
+    alpha = take(kAttendTiles * panels * kPanel * 4);     // F32 [kAttendTiles][panels * 16]: a
     bytes = at;
   }
 };

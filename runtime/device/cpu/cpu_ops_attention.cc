@@ -39,13 +39,16 @@ void CpuOps::MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
     CHECK(t.dtype == DType::kBF16) << t.ShapeString();
   CHECK(kv.first >= 0 && kv.first < kKvBlock) << kv.first;
   if (count == 0) return;
+  // All heads of some rows of one sequence are a unit of work. Where these are fewer than threads,
+  // some of the heads are.
   const int64_t panels = CeilDiv(heads, kPanel);
+  const int64_t unit_rows = std::max<int64_t>(1, kAttendUnit / panels);
   int64_t positions = 0;
   for (int64_t t = 0, n; t < count; t += n) {
     const RowPlace& first = rows[static_cast<size_t>(t)];
     const auto& table = kv.tables[static_cast<size_t>(first.table)];
     for (n = 1;
-         n < kAttendUnit && t + n < count && rows[static_cast<size_t>(t + n)].table == first.table;
+         n < unit_rows && t + n < count && rows[static_cast<size_t>(t + n)].table == first.table;
          ++n) {
       CHECK_GT(rows[static_cast<size_t>(t + n)].position,
                rows[static_cast<size_t>(t + n - 1)].position);
@@ -55,8 +58,8 @@ void CpuOps::MlaAttend(Tensor q_latent, Tensor q_rope, const KvLayer& kv,
         << "positions " << first.position << " to " << last << " in " << table.size()
         << " blocks from position " << kv.first;
     positions += n * (last + 1);
-    const int64_t step =
-        kPanel * std::clamp(CeilDiv(panels, pool_.threads()), int64_t{1}, CeilDiv(kAttendUnit, n));
+    const int64_t parts = std::min(panels, CeilDiv(pool_.threads() * unit_rows, count));
+    const int64_t step = kPanel * CeilDiv(panels, parts);
     for (int64_t head = 0; head < heads; head += step) {
       attends_.push_back({q_latent, q_rope, kv.lines, table.data(), rows.data(), scale, out, t, n,
                           head, std::min(step, heads - head), kv.first});

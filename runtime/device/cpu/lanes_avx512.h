@@ -52,11 +52,25 @@ struct LanesAvx512 {
     _mm512_storeu_si512(out, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
   }
 
+  // Four columns at a time: 128-bit lane i of part q is words of row 4 i + q.
   static void Transpose(const uint32_t* in, int64_t in_stride, uint32_t* out, int64_t out_stride) {
-    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const __m512i index = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(in_stride)));
-    for (int j = 0; j < 16; ++j) {
-      _mm512_storeu_si512(out + j * out_stride, _mm512_i32gather_epi32(index, in + j, 4));
+    for (int column = 0; column < 16; column += 4, out += 4 * out_stride) {
+      __m512i part[4];
+      for (int q = 0; q < 4; ++q) {
+        const uint32_t* row = in + q * in_stride + column;
+        const __m512i a = _mm512_castsi128_si512(Words(row));
+        const __m512i b = _mm512_inserti32x4(a, Words(row + 4 * in_stride), 1);
+        const __m512i c = _mm512_inserti32x4(b, Words(row + 8 * in_stride), 2);
+        part[q] = _mm512_inserti32x4(c, Words(row + 12 * in_stride), 3);
+      }
+      const __m512i low01 = _mm512_unpacklo_epi32(part[0], part[1]);
+      const __m512i low23 = _mm512_unpacklo_epi32(part[2], part[3]);
+      const __m512i high01 = _mm512_unpackhi_epi32(part[0], part[1]);
+      const __m512i high23 = _mm512_unpackhi_epi32(part[2], part[3]);
+      _mm512_storeu_si512(out, _mm512_unpacklo_epi64(low01, low23));
+      _mm512_storeu_si512(out + out_stride, _mm512_unpackhi_epi64(low01, low23));
+      _mm512_storeu_si512(out + 2 * out_stride, _mm512_unpacklo_epi64(high01, high23));
+      _mm512_storeu_si512(out + 3 * out_stride, _mm512_unpackhi_epi64(high01, high23));
     }
   }
 
@@ -91,6 +105,9 @@ struct LanesAvx512 {
 
  private:
   static __mmask16 Mask(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+  static __m128i Words(const uint32_t* p) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  }
   static __m256 Upper(F x) { return _mm512_extractf32x8_ps(x, 1); }
   static F Widen(__m256i x) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
