@@ -2,21 +2,15 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstddef>
-#include <functional>
 #include <limits>
 
 #include "runtime/base/check.h"
-#include "runtime/tensor/dtype.h"
 #include "tests/parity/forwarding_ops.h"
+#include "tests/parity/gate_form.h"
 
 namespace shoal {
 namespace {
-
-double At(Tensor t, int64_t row, int64_t col) {
-  return t.dtype == DType::kBF16 ? t.At<BF16>(row)[col].ToFloat() : t.At<float>(row)[col];
-}
 
 class RecordingOps : public ForwardingOps {
  public:
@@ -88,49 +82,11 @@ double ShortfallWith(uint32_t open, const std::vector<double>& group, int per_gr
 
 }  // namespace
 
-RowScores ScoresOf(Tensor x, int64_t row, Tensor w, Tensor bias, const GateConfig& config) {
-  RowScores scores;
-  for (int64_t e = 0; e < w.rows; ++e) {
-    double logit = 0;
-    for (int64_t i = 0; i < w.cols; ++i) logit += At(x, row, i) * At(w, e, i);
-    scores.score.push_back(logit);
-  }
-  if (config.score == GateScore::kSigmoid) {
-    for (double& s : scores.score) s = 1 / (1 + std::exp(-s));
-  } else {
-    double sum = 0;
-    for (double& s : scores.score) sum += s = std::exp(s);
-    for (double& s : scores.score) s /= sum;
-  }
-  scores.biased = scores.score;
-  for (int64_t e = 0; e < w.rows && !bias.empty(); ++e) scores.biased[e] += At(bias, 0, e);
-  return scores;
-}
-
-std::vector<float> WeightsOf(const GateConfig& config, const std::vector<double>& score,
-                             absl::Span<const int32_t> chosen) {
-  double sum = 0;
-  for (const int32_t e : chosen) sum += score[e];
-  std::vector<float> weights;
-  for (const int32_t e : chosen) {
-    weights.push_back(static_cast<float>(score[e] / (config.normalize ? sum : 1) * config.scale));
-  }
-  return weights;
-}
-
 double Shortfall(const GateConfig& config, const std::vector<double>& biased,
                  absl::Span<const int32_t> chosen) {
   CHECK_LE(config.groups, 16) << "every set of groups is tried";
   const int per_group = config.experts / config.groups;
-  std::vector<double> group;
-  for (int g = 0; g < config.groups; ++g) {
-    std::vector<double> members(biased.begin() + g * per_group,
-                                biased.begin() + (g + 1) * per_group);
-    std::sort(members.begin(), members.end(), std::greater<>());
-    group.push_back(0);
-    for (int i = 0; i < std::min(config.group_score_terms, per_group); ++i)
-      group.back() += members[i];
-  }
+  const std::vector<double> group = GroupScores(config, biased);
   double least = std::numeric_limits<double>::infinity();
   for (uint32_t open = 0; open < 1u << config.groups; ++open) {
     if (std::popcount(open) != config.top_groups) continue;

@@ -40,16 +40,6 @@ std::unique_ptr<Ops> ReplayChoices(Ops& real, const ChoiceLog& log, Flips& flips
 double Shortfall(const GateConfig& config, const std::vector<double>& biased,
                  absl::Span<const int32_t> chosen);
 
-// s and s' of one row of a gate's input in float64.
-struct RowScores {
-  std::vector<double> score, biased;  // [experts]
-};
-RowScores ScoresOf(Tensor x, int64_t row, Tensor w, Tensor bias, const GateConfig& config);
-
-// The weights of `chosen` by `score`, normalized and scaled as the config says.
-std::vector<float> WeightsOf(const GateConfig& config, const std::vector<double>& score,
-                             absl::Span<const int32_t> chosen);
-
 }  // namespace shoal
 
 #endif  // SHOAL_TESTS_PARITY_CHOICE_REPLAY_H_

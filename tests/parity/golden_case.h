@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -29,14 +30,18 @@ struct GoldenCase {
   int decoded() const;  // positions that come one by one
 };
 
+// For gtest: the name.
+void PrintTo(const GoldenCase& c, std::ostream* out);
+
 // Reads the manifest; what is not as above ends the test process, naming it.
 std::vector<GoldenCase> ReadGoldenCases();
 
 // [length, vocab]
 std::vector<float> ReadGolden(const GoldenCase& c);
 
-// Writes the case's checkpoint into the existing folder.  It carries no digests, so that a test may
-// change a tensor.
+// Writes the case's checkpoint into the existing folder, as make_goldens.py means it: random
+// values, and FP8 scales that differ from block to block.  It carries no digests, so that a test
+// may change a tensor.
 void WriteCheckpoint(const GoldenCase& c, const std::string& folder);
 
 using MakeDevice = std::function<std::unique_ptr<Device>()>;
