@@ -197,8 +197,8 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> LoadDeepSeek(const DeepSeekConfig& 
   }
   const WeightShare share = ShareOf(placement, rank);
   ASSIGN_OR_RETURN(std::unique_ptr<WeightStore> store,
-                   WeightStore::Open(folder, DeepSeekTensorTable(config, options.mtp), share, device,
-                                     {.progress = options.progress}));
+                   WeightStore::Open(folder, DeepSeekTensorTable(config, options.mtp), share,
+                                     device, {.progress = options.progress}));
   DeepSeekWeights weights = FindWeights(config, *store, share);
   const HostRopeTable rope = MakeRopeTable(
       config, options.max_positions == 0 ? config.max_positions : options.max_positions);

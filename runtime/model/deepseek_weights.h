@@ -29,8 +29,8 @@ struct FfnWeights {
 };
 
 struct MoeWeights {
-  int32_t index = 0;       // among the MoE layers
-  Tensor centroids, bias;  // e_i [experts, hidden] F32, b_i [1, experts] F32 or empty
+  int32_t index = 0;                   // among the MoE layers
+  Tensor centroids, bias;              // e_i [experts, hidden] F32, b_i [1, experts] F32 or empty
   std::optional<FfnWeights> shared;    // none where n_shared_experts is 0
   std::vector<Weight> gate, up, down;  // of the local slots' experts
 };

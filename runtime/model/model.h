@@ -67,8 +67,7 @@ class DraftModel {
  public:
   virtual ~DraftModel() = default;
 
-  // Row t of `batch` is a token t_{i+1} at its own place, position i + 1 >= 1, and row t of
-  // `hidden`
+  // Row t of `batch` is a token t_{i+1} at its own place, position i + 1 >= 1.  Row t of `hidden`
   // ([T, hidden] act) is h_i: what Forward put into Pass::hidden for the token before it.  Returns
   // the logits of t_{i+2} for batch.logit_rows, [logit_rows, vocab] F32, in the arena; valid after
   // ops.Finish().

@@ -22,8 +22,8 @@ inline constexpr int32_t kFirstDraftPosition = 1;
 //
 // A row stands at its embedded token's place, i + 1: its cache line lies in that slot and its
 // rotation is by that position (attention sees differences of positions only).  So the line of slot
-// p depends on tokens 0..p and nothing later, as a main layer's does, and the hash of a block covers
-// all that its lines depend on.  Slot 0 has no line, and no row reads it.
+// p depends on tokens 0..p and nothing later, as a main layer's does, and the hash of a block
+// covers all that its lines depend on.  Slot 0 has no line, and no row reads it.
 class Mtp : public DraftModel {
  public:
   // `main` is the model it belongs to and outlives it, as does what `weights` point into.

@@ -95,6 +95,29 @@ TEST(TensorTable, NamesAreTheCheckpoints) {
   }
 }
 
+// The module is one more MoE layer with eh_proj and three norms; its embedding and head are copies.
+TEST(TensorTable, TheMtpModuleOnDemand) {
+  const DeepSeekConfig config = Load("deepseek_v3_671b.json");
+  const TensorTable without = DeepSeekTensorTable(config), with = DeepSeekTensorTable(config, true);
+  ASSERT_EQ(with.size(), without.size());  // the same set of tensors
+  int64_t moe_layer = 0;
+  for (const TensorSpec& spec : with) {
+    const bool counts = spec.name.rfind("model.layers.60.", 0) == 0;
+    if (counts && spec.use != TensorSpec::Use::kScale) moe_layer += spec.elements();
+  }
+  EXPECT_EQ(ParameterCount(with) - ParameterCount(without),
+            moe_layer + int64_t{2} * 7168 * 7168 + 3 * 7168);
+  const TensorSpec* expert = Find(with, "model.layers.61.mlp.experts.255.down_proj.weight");
+  ASSERT_NE(expert, nullptr);
+  EXPECT_EQ(PlacedLayers(config, true), 59);
+  EXPECT_EQ(expert->moe_layer, 58);
+  EXPECT_EQ(expert->use, TensorSpec::Use::kMatrix);
+  EXPECT_EQ(Find(with, "model.layers.61.embed_tokens.weight")->copy_of,
+            "model.embed_tokens.weight");
+  EXPECT_EQ(Find(with, "model.layers.61.shared_head.head.weight")->copy_of, "lm_head.weight");
+  EXPECT_EQ(Find(without, "model.layers.61.embed_tokens.weight")->copy_of, "");
+}
+
 TEST(TensorTable, SharesOfAGroupAreAPartition) {
   const auto config = ParseDeepSeekConfig(WithFp8(TinyV3Config()).dump());
   ASSERT_TRUE(config.ok()) << config.status();

@@ -12,6 +12,7 @@
 #include "runtime/model/config.h"
 #include "runtime/model/deepseek_load.h"
 #include "runtime/model/model.h"
+#include "runtime/model/tensor_table.h"
 #include "runtime/tensor/arena.h"
 
 namespace shoal {
@@ -58,8 +59,10 @@ class TestRank {
       : run_(run), placement_(placement), rank_(rank), passes_(passes), device_(run.device()) {}
 
   absl::Status Run(const DeepSeekConfig& config, Communicator& comm) {
+    LoadOptions options;
+    options.mtp = run_.mtp;
     ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
-                     LoadDeepSeek(config, run_.folder, placement_, rank_, *device_, {}));
+                     LoadDeepSeek(config, run_.folder, placement_, rank_, *device_, options));
     Ops& real = device_->ops();
     const auto exchange = NewHostExchange(
         comm, placement_, {config.hidden, config.gate.top_k, real.activation_dtype()});
@@ -84,9 +87,10 @@ class TestRank {
   }
 
   const LogitsAt& logits() const { return logits_; }
+  const LogitsAt& drafts() const { return drafts_; }
 
  private:
-  absl::Status RunPass(const Model& model, Pass& pass, const TestCache& cache,
+  absl::Status RunPass(const LoadedModel& model, Pass& pass, const TestCache& cache,
                        const PassPieces& pieces) {
     std::vector<TokenId> ids;
     std::vector<RowPlace> places;
@@ -99,7 +103,39 @@ class TestRank {
         places.push_back({p, piece.sequence});
       }
     }
+    Tensor hidden;
+    pass.hidden = run_.mtp ? &hidden : nullptr;
     const Tensor logits = model.Forward(pass, {ids, places, cache.tables(), wanted});
+    RETURN_IF_ERROR(Keep(pass, logits, places, wanted, logits_));
+    return run_.mtp ? RunDraft(model, pass, cache, places, hidden) : absl::OkStatus();
+  }
+
+  // The rows of the pass whose next token is known, each at that token's place.
+  absl::Status RunDraft(const LoadedModel& model, Pass& pass, const TestCache& cache,
+                        const std::vector<RowPlace>& rows, Tensor hidden) {
+    std::vector<TokenId> ids;
+    std::vector<RowPlace> places;
+    std::vector<int32_t> from, all;
+    for (size_t t = 0; t < rows.size(); ++t) {
+      const std::vector<TokenId>& sequence = run_.sequences[rows[t].table];
+      const int32_t next = rows[t].position + 1;
+      if (next == static_cast<int32_t>(sequence.size())) continue;
+      from.push_back(static_cast<int32_t>(t));
+      all.push_back(static_cast<int32_t>(ids.size()));
+      ids.push_back(sequence[next]);
+      places.push_back({next, rows[t].table});
+    }
+    const Tensor states =
+        pass.arena.New(hidden.dtype, static_cast<int64_t>(from.size()), hidden.cols);
+    pass.ops.GatherRows(hidden, from, states);
+    pass.hidden = nullptr;
+    const Tensor logits = model.draft()->Draft(pass, {ids, places, cache.tables(), all}, states);
+    return Keep(pass, logits, places, all, drafts_);
+  }
+
+  // Downloads the logits of rows `wanted` of a pass, to stand under their places.
+  absl::Status Keep(Pass& pass, Tensor logits, const std::vector<RowPlace>& places,
+                    const std::vector<int32_t>& wanted, LogitsAt& to) const {
     RETURN_IF_ERROR(pass.ops.Finish());
     CHECK_EQ(logits.rows, static_cast<int64_t>(wanted.size()));
     std::vector<float> host(static_cast<size_t>(logits.rows * logits.cols));
@@ -110,7 +146,7 @@ class TestRank {
     for (size_t i = 0; i < wanted.size(); ++i) {
       const RowPlace& place = places[wanted[i]];
       const auto begin = host.begin() + static_cast<int64_t>(i) * logits.cols;
-      logits_[{place.table, place.position}].assign(begin, begin + logits.cols);
+      to[{place.table, place.position}].assign(begin, begin + logits.cols);
     }
     return absl::OkStatus();
   }
@@ -120,18 +156,20 @@ class TestRank {
   const int rank_;
   const size_t passes_;
   const std::unique_ptr<Device> device_;
-  LogitsAt logits_;
+  LogitsAt logits_, drafts_;
 };
 
-}  // namespace
+struct GroupLogits {
+  LogitsAt logits, drafts;
+};
 
-absl::StatusOr<LogitsAt> RunGroup(const GroupRun& run) {
+absl::StatusOr<GroupLogits> RunAll(const GroupRun& run) {
   ASSIGN_OR_RETURN(const DeepSeekConfig config, ReadDeepSeekConfig(run.folder));
   const int ranks = static_cast<int>(run.schedules.size());
   std::optional<ExpertPlacement> contiguous;
   if (run.placement == nullptr) {
-    ASSIGN_OR_RETURN(contiguous,
-                     ExpertPlacement::Contiguous(config.moe_layers(), config.gate.experts, ranks));
+    ASSIGN_OR_RETURN(contiguous, ExpertPlacement::Contiguous(PlacedLayers(config, run.mtp),
+                                                             config.gate.experts, ranks));
   }
   const ExpertPlacement& placement = run.placement != nullptr ? *run.placement : *contiguous;
   size_t passes = 0;
@@ -151,12 +189,26 @@ absl::StatusOr<LogitsAt> RunGroup(const GroupRun& run) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  LogitsAt all;
+  GroupLogits all;
   for (int r = 0; r < ranks; ++r) {
     RETURN_IF_ERROR(results[r]);
-    all.insert(members[r]->logits().begin(), members[r]->logits().end());
+    all.logits.insert(members[r]->logits().begin(), members[r]->logits().end());
+    all.drafts.insert(members[r]->drafts().begin(), members[r]->drafts().end());
   }
   return all;
+}
+
+}  // namespace
+
+absl::StatusOr<LogitsAt> RunGroup(const GroupRun& run) {
+  ASSIGN_OR_RETURN(GroupLogits all, RunAll(run));
+  return std::move(all.logits);
+}
+
+absl::StatusOr<LogitsAt> RunDrafts(const GroupRun& run) {
+  CHECK(run.mtp && !run.last_row_only);
+  ASSIGN_OR_RETURN(GroupLogits all, RunAll(run));
+  return std::move(all.drafts);
 }
 
 RankSchedule InOnePass(int sequence, int length) { return {{{sequence, 0, length}}}; }

@@ -37,6 +37,9 @@ struct GroupRun {
   bool last_row_only = false;  // asks for the logits of each piece's last row instead of all
   std::function<PassObserver*(int rank)> observer;
 
+  // Loads the MTP module as well and lets it guess after every pass (RunDrafts).
+  bool mtp = false;
+
   // Where not given: experts in contiguous shares.
   const ExpertPlacement* placement = nullptr;
   // Saboteurs: what a rank uses instead of the real thing.
@@ -48,6 +51,11 @@ struct GroupRun {
 
 // The logits of the rows that were asked for.
 absl::StatusOr<LogitsAt> RunGroup(const GroupRun& run);
+
+// The same with the MTP module: after every pass it takes each of the pass's rows whose next token
+// the sequence holds.  Its logits stand under that token's position.  REQUIRES: run.mtp and not
+// run.last_row_only.
+absl::StatusOr<LogitsAt> RunDrafts(const GroupRun& run);
 
 // One pass with all positions of one sequence.
 RankSchedule InOnePass(int sequence, int length);
