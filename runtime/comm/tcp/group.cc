@@ -58,7 +58,8 @@ void Group::BeginAllToAll(int channel, absl::Span<const ConstBytes> to_peer) {
   CHECK(!c.open) << "channel " << channel << " has an exchange open";
   c.open = true;
   c.own = to_peer[rank()];
-  const FrameHeader header = Header(FrameKind::kAllToAll, channel, next_collective_++);
+  c.number = next_collective_++;
+  const FrameHeader header = Header(FrameKind::kAllToAll, channel, c.number);
   for (int i = 1; i < size() && !failed_; ++i) {
     const int peer = Nth(i);
     CHECK_LE(to_peer[peer].size(), options_.max_message_bytes);
@@ -78,7 +79,8 @@ void Group::EndAllToAll(int channel, Arena& arena, std::vector<Bytes>* from_peer
   CHECK(c.open) << "channel " << channel << " has no exchange open";
   from_peer->assign(size(), Bytes());
   c.arena = &arena;
-  const absl::Status reached = Await(Goal::kMessages, channel);
+  absl::Status reached = Await(Goal::kMessages, channel);
+  if (reached.ok()) reached = CheckNumbers(channel);
   c.arena = nullptr;
   c.open = false;
   if (!reached.ok()) return;
@@ -96,6 +98,17 @@ void Group::EndAllToAll(int channel, Arena& arena, std::vector<Bytes>* from_peer
     }
   }
   for (Inbox& inbox : c.inbox) inbox = Inbox();
+}
+
+absl::Status Group::CheckNumbers(int channel) {
+  const Channel& c = channels_[channel];
+  for (int r = 0; r < size(); ++r) {
+    const uint64_t number = c.inbox[r].number;
+    if (r == rank() || number == c.number) continue;
+    return FailOver(r, absl::DataLossError(absl::StrCat("collective ", number, " on channel ",
+                                                        channel, " where ", c.number, " is open")));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Vote>> Group::Exchange(const Vote& mine) {
@@ -197,6 +210,7 @@ absl::StatusOr<std::byte*> Group::PlaceMessage(int peer, const FrameHeader& head
                                             options_.max_message_bytes));
   }
   inbox.state = Inbox::State::kArriving;
+  inbox.number = header.number;
   if (header.length == 0) return nullptr;
   // A length that lies costs address space up to the bound, no memory: pages are touched as bytes
   // arrive.

@@ -71,12 +71,14 @@ class Group final : private FrameSink {
   struct Inbox {
     enum class State : uint8_t { kEmpty, kArriving, kThere };
     State state = State::kEmpty;
+    uint64_t number = 0;  // of the collective that the sender means
     Bytes bytes;
     // Set while the message came before EndAllToAll() gave an arena.
     std::unique_ptr<std::byte[]> early;
   };
   struct Channel {
     bool open = false;
+    uint64_t number = 0;                // of the collective that is open
     ConstBytes own;                     // to this rank itself
     Arena* arena = nullptr;             // inside EndAllToAll()
     std::vector<Inbox> inbox;           // [size]
@@ -100,6 +102,9 @@ class Group final : private FrameSink {
   absl::Status OnFrame(int peer, const FrameHeader& header) override;
 
   absl::StatusOr<std::byte*> PlaceMessage(int peer, const FrameHeader& header);
+  // Whether everyone's message on `channel` is of the collective that is open there: ranks that
+  // begin exchanges on the two channels in different orders must not take one for the other.
+  absl::Status CheckNumbers(int channel);
   FrameHeader Header(FrameKind kind, int channel, uint64_t number) const;
 
   // The peer after `peer` in this rank's order, which begins with the next higher rank, so that not

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 
 #include "absl/time/clock.h"
 
+#include "runtime/base/crc32c.h"
 #include "runtime/comm/lost_rank.h"
 #include "runtime/comm/tcp/group.h"
 #include "runtime/comm/tcp/raw_peer.h"
@@ -161,6 +163,28 @@ TEST(GroupFault, ImpossibleHeaders) {
     pair.peer.SendFrame(header, "a");
     ExpectCaught(pair, absl::StatusCode::kDataLoss, "frame of unknown kind 9");
   }
+  for (const size_t reserved : {18u, 40u}) {
+    Pair pair;
+    FrameHeaderBytes bytes = EncodeHeader(MessageHeader(0));
+    bytes[reserved] = std::byte{1};
+    const uint32_t crc = Crc32c(bytes.data(), bytes.size() - sizeof(crc));
+    std::memcpy(&bytes[bytes.size() - sizeof(crc)], &crc, sizeof(crc));
+    pair.peer.Send({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    ExpectCaught(pair, absl::StatusCode::kDataLoss,
+                 reserved == 18 ? "frame header with 1 and 0" : "frame header with 0 and 1");
+  }
+}
+
+// Found by fuzzing: the peer's collective 0 is on channel 0, ours on channel 1, and its collective
+// 1 on channel 1 was taken for ours.
+TEST(GroupFault, ChannelsBegunInAnotherOrderAreNoticed) {
+  Pair pair;
+  pair.peer.SendFrame(MessageHeader(0, 0), "theirs 0");
+  pair.peer.SendFrame(MessageHeader(1, 1), "theirs 1");
+  EXPECT_EQ(pair.Receive(1), "");
+  EXPECT_EQ(pair.group->status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(pair.group->status().message(),
+              HasSubstr("rank 1: collective 1 on channel 1 where 0 is open"));
 }
 
 // M3 of the membership protocol: no byte of one epoch is consumed in another.  True if the group

@@ -250,6 +250,15 @@ TEST(Hello, ProofsBindEverything) {
   EXPECT_NE(proof, internal::Proof("key", internal::Role::kDialer, "b", "a"));
 }
 
+// A stranger may call itself anything, before it is known; the message is one line.
+TEST(Hello, WhatAStrangerSaysForgesNoLine) {
+  internal::Hello mine, theirs;
+  mine.cluster = "ours";
+  theirs.cluster = "x\nERROR";
+  EXPECT_EQ(internal::CompareHello(mine, theirs, 0).message(),
+            "cluster is ours here and x\\nERROR there");
+}
+
 TEST(Hello, MalformedHellosAreRefused) {
   internal::Hello hello;
   hello.nonce = std::string(internal::Hello::kNonceBytes, 'n');
@@ -260,6 +269,10 @@ TEST(Hello, MalformedHellosAreRefused) {
   for (size_t n = 0; n < body.size(); ++n)
     EXPECT_FALSE(internal::DecodeHello(body.substr(0, n)).ok());
   EXPECT_FALSE(internal::DecodeHello(body + "x").ok());
+  hello.to = uint32_t{1} << 31;
+  EXPECT_FALSE(
+      internal::DecodeHello(internal::EncodeHello(hello).substr(internal::kHelloPrefixBytes)).ok());
+  hello.to = 0;
   hello.nonce = "short";
   EXPECT_FALSE(
       internal::DecodeHello(internal::EncodeHello(hello).substr(internal::kHelloPrefixBytes)).ok());
