@@ -36,6 +36,12 @@ std::vector<Variant> Variants() {
       {"V3Fp8", WithFp8(TinyV3Config())},
       {"V3NoQueryRank", With(TinyV3Config(), {{"q_lora_rank", nullptr}})},
       {"V3NoYarn", With(TinyV3Config(), {{"rope_scaling", nullptr}})},
+      // transformers, and so every golden, knows no mscale but 1 without mscale_all_dim.
+      {"V3MscaleAlone", With(TinyV3Config(), {{"rope_scaling",
+                                               {{"type", "yarn"},
+                                                {"factor", 4.0},
+                                                {"original_max_position_embeddings", 32},
+                                                {"mscale", 0.5}}}})},
       {"V3OneGroup", With(TinyV3Config(), {{"n_group", 1}, {"topk_group", 1}})},
       {"V3TwoDense", With(TinyV3Config(), {{"first_k_dense_replace", 2},
                                            {"num_attention_heads", 5},
