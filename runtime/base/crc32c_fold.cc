@@ -80,8 +80,8 @@ SHOAL_FOLD inline uint32_t FoldAll(uint32_t crc, Registers m, size_t size) {
   }
   a = Fold<512>(Fold<512>(Fold<512>(a, b), c), d);
   for (; size >= 64; m.Advance(1), size -= 64) a = Fold<512>(a, m[0]);
-  alignas(64) __m128i lanes[4];
-  _mm512_store_si512(lanes, a);
+  __m128i lanes[4];
+  _mm512_storeu_si512(lanes, a);
   __m128i last = Fold<128>(lanes[0], lanes[1]);
   last = Fold<128>(last, lanes[2]);
   last = Fold<128>(last, lanes[3]);
