@@ -170,8 +170,8 @@ void CheckedWorld::WordFaults(const World& from, int w, bool to_router, bool wor
     if (to_router) edited.last_beat = kNone;
     return to_router ? edited.up : edited.down;
   };
-  const std::string word = SAY(machines_.Words(queue.front(), to_router),
-                               to_router ? " of w" : " to w", w);
+  const std::string word =
+      SAY(machines_.Words(queue.front(), to_router), to_router ? " of w" : " to w", w);
   Try(from, visit, SAY("FAULT lost: ", word), [&](Draft& d) {
     std::vector<Id>& q = change(d);
     q.erase(q.begin());
@@ -207,8 +207,8 @@ void CheckedWorld::RouterEvents(const World& from, int r, bool words, const Visi
   if (from.left.routers == 0) return;
   for (const bool lower : {false, true}) {
     if (lower && options_.same_incarnation) continue;
-    Try(from, visit, SAY("FAULT router ", r, " restarts with a ", lower ? "lower" : "higher",
-                         " incarnation"),
+    Try(from, visit,
+        SAY("FAULT router ", r, " restarts with a ", lower ? "lower" : "higher", " incarnation"),
         [&](Draft& d) {
           --d.world.left.routers;
           RestartRouter(d, r, lower);

@@ -340,8 +340,8 @@ void CheckedWorld::CheckPrepare(Draft& d, Id group) const {
     }
   }
   if (clash) {
-    Violate(d, absl::StrCat("M1: epoch ", EpochText(machines_.group(group).epoch),
-                            " has two layouts"));
+    Violate(
+        d, absl::StrCat("M1: epoch ", EpochText(machines_.group(group).epoch), " has two layouts"));
   }
 }
 

@@ -23,11 +23,12 @@ inline constexpr int kMaxCheckedRouters = 2;
 
 // How much may go wrong in one history. Everything else may happen at any time, in any order.
 struct FaultBudget {
-  uint8_t faults = 1;    // a word lost, repeated or overtaken; a stream or mesh broken; a build failed
-  uint8_t workers = 1;   // that restart, at once or in order
-  uint8_t routers = 1;   // that restart
-  uint8_t leases = 1;    // that pass: all streams to a router end, it does not know why
-  uint8_t time = 1;      // steps of a router's clock, leases that run out at a worker
+  uint8_t faults =
+      1;  // a word lost, repeated or overtaken; a stream or mesh broken; a build failed
+  uint8_t workers = 1;  // that restart, at once or in order
+  uint8_t routers = 1;  // that restart
+  uint8_t leases = 1;   // that pass: all streams to a router end, it does not know why
+  uint8_t time = 1;     // steps of a router's clock, leases that run out at a worker
   friend bool operator==(const FaultBudget&, const FaultBudget&) = default;
 };
 
@@ -57,7 +58,8 @@ struct World {
   template <typename H>
   friend H AbslHashValue(H h, const World& w) {
     return H::combine(std::move(h), w.router, w.worker, w.engine, w.link, w.past, w.left.faults,
-                      w.left.workers, w.left.routers, w.left.leases, w.left.time, w.lives, w.started, w.leaving);
+                      w.left.workers, w.left.routers, w.left.leases, w.left.time, w.lives,
+                      w.started, w.leaving);
   }
 };
 

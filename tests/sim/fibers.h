@@ -21,8 +21,9 @@
 namespace shoal {
 
 // Inside Run(), pthread_create makes a fiber, and pthread mutexes and condition variables block
-// fibers instead of the thread: fibers.cc defines these functions for the whole program, so the code
-// under test is the code that serves, unchanged. Outside of fibers they are the C library's own.
+// fibers instead of the thread: fibers.cc defines these functions for the whole program, so the
+// code under test is the code that serves, unchanged. Outside of fibers they are the C library's
+// own.
 //
 // Time is virtual: it goes on to the next deadline when nobody can run.
 class Fibers {

@@ -119,9 +119,10 @@ void Print(const char* name, const Interleavings& all) {
 }
 
 TEST(Wake, NoSubmitIsSleptOver) {
-  for (const auto& [c, preemptions] : std::vector<std::pair<WakeCase, int>>{
-           {{.ranks = 2, .submits = 1}, 4}, {{.ranks = 2, .submits = 2}, 3},
-           {{.ranks = 3, .submits = 2}, 1}}) {
+  for (const auto& [c, preemptions] :
+       std::vector<std::pair<WakeCase, int>>{{{.ranks = 2, .submits = 1}, 4},
+                                             {{.ranks = 2, .submits = 2}, 3},
+                                             {{.ranks = 3, .submits = 2}, 1}}) {
     Interleavings all(preemptions);
     EXPECT_TRUE(all.Explore(200'000, [&] { return RunWake(c, all.pick()); }));
     Print("agreement", all);
@@ -132,9 +133,8 @@ TEST(Wake, NoSubmitIsSleptOver) {
 
 TEST(Wake, AForgottenWakeIsFound) {
   Interleavings all(2);
-  EXPECT_FALSE(all.Explore(200'000, [&] {
-    return RunWake({.ranks = 2, .submits = 1, .forgetful = true}, all.pick());
-  }));
+  EXPECT_FALSE(all.Explore(
+      200'000, [&] { return RunWake({.ranks = 2, .submits = 1, .forgetful = true}, all.pick()); }));
   std::printf("SABOTEUR a wake that finds nobody asleep is forgotten: found in run %llu\n",
               static_cast<unsigned long long>(all.runs()));
 }
