@@ -1,5 +1,6 @@
 #include "runtime/text/deepseek_scanner.h"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,12 @@ using Pieces = std::vector<std::string>;
 
 Pieces Split(absl::string_view text, int max_digits = 3) {
   Pieces pieces;
-  DeepSeekScanner(max_digits).Split(text, [&](absl::string_view piece) {
-    pieces.emplace_back(piece);
-  });
+  const DeepSeekScanner scanner(max_digits);
+  std::array<size_t, 2> ends;  // fewer than there are pieces
+  for (size_t at = 0; at < text.size();) {
+    const size_t n = scanner.Cut(text, at, absl::MakeSpan(ends));
+    for (size_t i = 0; i < n; at = ends[i++]) pieces.emplace_back(text.substr(at, ends[i] - at));
+  }
   return pieces;
 }
 

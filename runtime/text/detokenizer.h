@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/types/span.h"
+
 #include "runtime/base/token_id.h"
 #include "runtime/text/tokenizer.h"
 
@@ -22,6 +24,8 @@ class Detokenizer {
   // The text that `id` completes; empty while a character is incomplete. An
   // added token gives its content.
   std::string Push(TokenId id);
+  // The same for each id in order, appended to `text`.
+  void Push(absl::Span<const TokenId> ids, std::string* text);
 
   // What is held back, which the ids so far leave incomplete: U+FFFD, or
   // nothing. Afterwards a new text begins.

@@ -33,6 +33,11 @@ TEST(DetokenizerTest, RandomIdsEqualHuggingFace) {
     }
     absl::StrAppend(&text, detokenizer.Flush());
     EXPECT_EQ(text, golden["text"]) << golden["ids"];
+    // All at once is the same.
+    const auto ids = golden["ids"].get<std::vector<TokenId>>();
+    std::string at_once;
+    detokenizer.Push(ids, &at_once);
+    EXPECT_EQ(at_once + detokenizer.Flush(), text);
     if (text.find("\uFFFD") != std::string::npos) ++replaced;
     ++count;
   }

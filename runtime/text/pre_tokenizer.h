@@ -6,8 +6,10 @@
 #ifndef SHOAL_RUNTIME_TEXT_PRE_TOKENIZER_H_
 #define SHOAL_RUNTIME_TEXT_PRE_TOKENIZER_H_
 
-#include "absl/functional/function_ref.h"
+#include <cstddef>
+
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace shoal {
 
@@ -15,10 +17,11 @@ class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
 
-  // Calls `piece` with consecutive, non-empty views that together are `text`.
-  // REQUIRES: `text` is UTF-8. Thread-safe.
-  virtual void Split(absl::string_view text,
-                     absl::FunctionRef<void(absl::string_view)> piece) const = 0;
+  // Writes where the pieces of `text` from `begin` on end, one after the other,
+  // until `ends` is full or the text ends; returns how many. They are not empty.
+  // REQUIRES: `text` is UTF-8; `begin` is 0 or the end of a piece; there is
+  // text from there on and room in `ends`. Thread-safe.
+  virtual size_t Cut(absl::string_view text, size_t begin, absl::Span<size_t> ends) const = 0;
 };
 
 }  // namespace shoal

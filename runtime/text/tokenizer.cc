@@ -1,6 +1,7 @@
 #include "runtime/text/tokenizer.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -41,6 +42,18 @@ absl::StatusOr<std::vector<std::string>> MergeableBytes(const TokenizerJson& fil
   return bytes;
 }
 
+std::vector<std::string> WithAddedTokens(std::vector<std::string> token_bytes,
+                                         const std::vector<AddedToken>& added_tokens) {
+  const ByteAlphabet alphabet;
+  for (const AddedToken& token : added_tokens) {
+    const auto id = static_cast<size_t>(token.id);
+    if (id >= token_bytes.size()) token_bytes.resize(id + 1);
+    // Hugging Face decodes an added token through the byte alphabet too.
+    token_bytes[id] = alphabet.Bytes(token.content).value_or(token.content);
+  }
+  return token_bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(const std::string& path) {
@@ -55,31 +68,23 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Parse(absl::string_v
   ASSIGN_OR_RETURN(std::unique_ptr<const PreTokenizer> pre_tokenizer,
                    CompilePreTokenizer(file.split_patterns));
   ASSIGN_OR_RETURN(std::vector<std::string> bytes, MergeableBytes(file));
-  ASSIGN_OR_RETURN(Bpe bpe, Bpe::Create(bytes, file.merges));
+  ASSIGN_OR_RETURN(std::unique_ptr<const Bpe> bpe, Bpe::Create(bytes, file.merges));
   return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(pre_tokenizer), std::move(bpe),
                                                         file.added_tokens, std::move(bytes),
                                                         HexOf(Sha256Of(json))));
 }
 
-Tokenizer::Tokenizer(std::unique_ptr<const PreTokenizer> pre_tokenizer, Bpe bpe,
-                     const std::vector<AddedToken>& added_tokens,
+Tokenizer::Tokenizer(std::unique_ptr<const PreTokenizer> pre_tokenizer,
+                     std::unique_ptr<const Bpe> bpe, const std::vector<AddedToken>& added_tokens,
                      std::vector<std::string> token_bytes, std::string digest)
     : pre_tokenizer_(std::move(pre_tokenizer)),
       bpe_(std::move(bpe)),
       added_tokens_(added_tokens),
       digest_(std::move(digest)),
-      token_bytes_(std::move(token_bytes)),
-      is_added_(token_bytes_.size()) {
-  const ByteAlphabet alphabet;
+      token_text_(WithAddedTokens(std::move(token_bytes), added_tokens)),
+      is_added_(token_text_.size()) {
   for (const AddedToken& token : added_tokens) {
-    const auto id = static_cast<size_t>(token.id);
-    if (id >= token_bytes_.size()) {
-      token_bytes_.resize(id + 1);
-      is_added_.resize(id + 1);
-    }
-    // Hugging Face decodes an added token through the byte alphabet too.
-    token_bytes_[id] = alphabet.Bytes(token.content).value_or(token.content);
-    is_added_[id] = true;
+    is_added_[static_cast<size_t>(token.id)] = true;
     added_ids_.emplace(token.content, token.id);
   }
 }
@@ -134,12 +139,12 @@ absl::StatusOr<std::vector<TokenId>> Tokenizer::EncodeWithAddedTokens(
 }
 
 void Tokenizer::AppendIds(absl::string_view checked_text, std::vector<TokenId>* ids) const {
-  pre_tokenizer_->Split(checked_text, [&](absl::string_view piece) { bpe_.Encode(piece, ids); });
-}
-
-absl::string_view Tokenizer::TokenBytes(TokenId id) const {
-  if (id < 0 || static_cast<size_t>(id) >= token_bytes_.size()) return "";
-  return token_bytes_[static_cast<size_t>(id)];
+  std::array<size_t, 256> ends;
+  for (size_t at = 0; at < checked_text.size();) {
+    const size_t n = pre_tokenizer_->Cut(checked_text, at, absl::MakeSpan(ends));
+    bpe_->Encode(checked_text, at, absl::MakeConstSpan(ends.data(), n), ids);
+    at = ends[n - 1];
+  }
 }
 
 std::optional<TokenId> Tokenizer::IdOf(absl::string_view added_token) const {

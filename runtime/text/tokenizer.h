@@ -17,9 +17,10 @@
 
 #include "runtime/base/token_id.h"
 #include "runtime/text/added_tokens.h"
-#include "runtime/text/bpe.h"
+#include "runtime/text/bpe/bpe.h"
 #include "runtime/text/pre_tokenizer.h"
 #include "runtime/text/prompt_piece.h"
+#include "runtime/text/token_text.h"
 
 namespace shoal {
 
@@ -52,30 +53,32 @@ class Tokenizer {
   // The bytes a token stands for (not always whole UTF-8); for an added token
   // its content. Empty for an id that names no token, which a model with
   // padded embeddings can emit.
-  absl::string_view TokenBytes(TokenId id) const;
+  absl::string_view TokenBytes(TokenId id) const { return token_text_.BytesOf(id); }
+  // The same, for many at a time.
+  const TokenText& token_text() const { return token_text_; }
 
   // The added token with this content.
   std::optional<TokenId> IdOf(absl::string_view added_token) const;
   bool IsAdded(TokenId id) const;
 
   // One more than the greatest id.
-  size_t vocab_size() const { return token_bytes_.size(); }
+  size_t vocab_size() const { return token_text_.size(); }
   // SHA-256 of the file, in hex.
   const std::string& digest() const { return digest_; }
 
  private:
-  Tokenizer(std::unique_ptr<const PreTokenizer> pre_tokenizer, Bpe bpe,
+  Tokenizer(std::unique_ptr<const PreTokenizer> pre_tokenizer, std::unique_ptr<const Bpe> bpe,
             const std::vector<AddedToken>& added_tokens, std::vector<std::string> token_bytes,
             std::string digest);
 
   void AppendIds(absl::string_view checked_text, std::vector<TokenId>* ids) const;
 
   const std::unique_ptr<const PreTokenizer> pre_tokenizer_;
-  const Bpe bpe_;
+  const std::unique_ptr<const Bpe> bpe_;
   const AddedTokenMatcher added_tokens_;
   const std::string digest_;
-  std::vector<std::string> token_bytes_;  // [vocab_size], added tokens too
-  std::vector<bool> is_added_;            // [vocab_size]
+  const TokenText token_text_;  // added tokens too
+  std::vector<bool> is_added_;  // [vocab_size]
   absl::flat_hash_map<std::string, TokenId> added_ids_;
 };
 

@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 
 #include "runtime/text/added_tokens.h"
-#include "runtime/text/bpe.h"
+#include "runtime/text/bpe/bpe.h"
 
 namespace shoal {
 
