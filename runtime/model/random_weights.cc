@@ -84,6 +84,9 @@ RandomWords::RandomWords(absl::string_view tensor, uint64_t seed)
 
 RandomWeights::RandomWeights(const TensorTable& table, uint64_t seed) : seed_(seed) {
   for (const TensorSpec& spec : table) by_name_[spec.name] = &spec;
+  for (const TensorSpec& spec : table) {
+    if (!spec.copy_of.empty()) by_name_[spec.name] = by_name_.at(spec.copy_of);
+  }
 }
 
 void RandomWeights::Fill(const std::string& name, uint64_t offset,
@@ -91,10 +94,10 @@ void RandomWeights::Fill(const std::string& name, uint64_t offset,
   CHECK_EQ(offset % 32, 0u);
   const TensorSpec& spec = *by_name_.at(name);
   const DType dtype = spec.dtypes.front();
-  const RandomWords words(name, seed_);
+  const RandomWords words(spec.name, seed_);
   if (dtype == DType::kF8E4M3) return FillFp8(words, offset, out);
   RandomRange range;
-  absl::string_view matrix = name;
+  absl::string_view matrix = spec.name;
   if (absl::ConsumeSuffix(&matrix, kScaleSuffix)) {
     // A block's largest weight is 448 of its scales.
     const float scale = RandomRangeOf(*by_name_.at(std::string(matrix))).amplitude / kLargestFp8;

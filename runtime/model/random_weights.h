@@ -41,7 +41,8 @@ class RandomWords {
 
 // The tensors of a table as a checkpoint stores them, fast: one word makes eight FP8 weights or
 // four values of any other type.  FP8 codes are drawn as codes, over the whole range of a block,
-// and block scales about what that range asks for; nothing is quantized.
+// and block scales about what that range asks for; nothing is quantized.  A copy
+// (TensorSpec::copy_of) is the same bytes as its original.
 class RandomWeights {
  public:
   // `table` outlives it.
@@ -52,6 +53,7 @@ class RandomWeights {
   void Fill(const std::string& name, uint64_t offset, absl::Span<std::byte> out) const;
 
  private:
+  // By name; a copy's is its original's.
   absl::flat_hash_map<std::string, const TensorSpec*> by_name_;
   const uint64_t seed_;
 };

@@ -16,11 +16,15 @@ namespace shoal {
 namespace {
 
 TensorTable Table() {
-  return {{"a.weight", {130, 385}, {DType::kF8E4M3}, TensorSpec::Use::kMatrix},
-          {"a.weight_scale_inv", {2, 4}, {DType::kF32}, TensorSpec::Use::kScale},
-          {"b.weight", {67, 301}, {DType::kBF16}, TensorSpec::Use::kMatrix},
-          {"norm.weight", {77}, {DType::kBF16, DType::kF32}, TensorSpec::Use::kVector},
-          {"mlp.gate.e_score_correction_bias", {9}, {DType::kF32}, TensorSpec::Use::kVector}};
+  TensorTable table = {
+      {"a.weight", {130, 385}, {DType::kF8E4M3}, TensorSpec::Use::kMatrix},
+      {"a.weight_scale_inv", {2, 4}, {DType::kF32}, TensorSpec::Use::kScale},
+      {"b.weight", {67, 301}, {DType::kBF16}, TensorSpec::Use::kMatrix},
+      {"copy.weight", {67, 301}, {DType::kBF16}, TensorSpec::Use::kMatrix},
+      {"norm.weight", {77}, {DType::kBF16, DType::kF32}, TensorSpec::Use::kVector},
+      {"mlp.gate.e_score_correction_bias", {9}, {DType::kF32}, TensorSpec::Use::kVector}};
+  table[3].copy_of = "b.weight";
+  return table;
 }
 
 template <typename T>
@@ -69,7 +73,8 @@ TEST(RandomWeights, BytesAreTheseOnEveryMachine) {
   EXPECT_EQ(first(0, 1), 4176865786u);
   EXPECT_EQ(first(1, 1), 962569128u);
   EXPECT_EQ(first(2, 1), 3183951283u);
-  EXPECT_EQ(first(4, 1), 3161803981u);
+  EXPECT_EQ(first(5, 1), 3161803981u);
+  EXPECT_EQ(first(3, 1), first(2, 1));  // a copy
   EXPECT_NE(first(0, 1), first(0, 2));
 }
 
@@ -100,8 +105,8 @@ TEST(RandomWeights, MatricesKeepTheSizeOfWhatTheyMultiply) {
 
 TEST(RandomWeights, VectorsAreInRange) {
   const TensorTable table = Table();
-  for (const BF16 v : Values<BF16>(table, 3, 3)) EXPECT_LE(std::abs(v.ToFloat() - 1), 0.25f);
-  for (const float v : Values<float>(table, 4, 3)) EXPECT_LE(std::abs(v), 0.05f);
+  for (const BF16 v : Values<BF16>(table, 4, 3)) EXPECT_LE(std::abs(v.ToFloat() - 1), 0.25f);
+  for (const float v : Values<float>(table, 5, 3)) EXPECT_LE(std::abs(v), 0.05f);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ ShardPlan PlanShards(const TensorTable& table, const ExpertPlacement& placement)
   for (const TensorSpec& spec : table) {
     ++plan.tensors;
     plan.bytes += StoredBytes(spec);
-    if (spec.use == Use::kUnused) {
+    if (spec.use == Use::kUnused || !spec.copy_of.empty()) {
       ++plan.unread_tensors;
       plan.unread_bytes += StoredBytes(spec);
     } else if (spec.expert == TensorSpec::kEveryRank) {
@@ -109,13 +109,14 @@ absl::StatusOr<ExpertPlacement> PlaceEvenly(const DeepSeekConfig& config, const 
     return absl::InvalidArgumentError(
         absl::StrCat(group.ranks, " ranks do not divide over nodes of ", group.ranks_per_node));
   }
+  const int layers = PlacedLayers(config, group.mtp);
   if (group.redundant_slots == 0) {
-    return ExpertPlacement::Contiguous(config.moe_layers(), experts, group.ranks);
+    return ExpertPlacement::Contiguous(layers, experts, group.ranks);
   }
-  const std::vector<double> load(static_cast<size_t>(config.moe_layers()) * experts, 1.0);
+  const std::vector<double> load(static_cast<size_t>(layers) * experts, 1.0);
   std::vector<int32_t> domain;
   for (int r = 0; r < group.ranks; ++r) domain.push_back(r / group.ranks_per_node);
-  return ExpertPlacement::Balance(config.moe_layers(), load, domain,
+  return ExpertPlacement::Balance(layers, load, domain,
                                   (experts + group.redundant_slots) / group.ranks, 0);
 }
 
@@ -131,8 +132,9 @@ int64_t ActiveParameterCount(const TensorTable& table, const DeepSeekConfig& con
   return count;
 }
 
-int64_t CacheBytesPerPosition(const DeepSeekConfig& config) {
-  return int64_t{config.layers} * config.kv_line() * static_cast<int64_t>(SizeOf(DType::kBF16));
+int64_t CacheBytesPerPosition(const DeepSeekConfig& config, bool mtp) {
+  const int64_t layers = config.layers + (mtp ? config.mtp_layers : 0);
+  return layers * config.kv_line() * static_cast<int64_t>(SizeOf(DType::kBF16));
 }
 
 }  // namespace shoal

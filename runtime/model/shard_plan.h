@@ -30,7 +30,8 @@ struct ShardPlan {
   std::vector<Rank> ranks;
   int slots_per_layer = 0;      // of each rank, in every MoE layer
   int redundant_per_layer = 0;  // of the whole group, beyond one slot per expert
-  // The checkpoint: all of it, and what no rank reads.
+  // The checkpoint: all of it, and what no rank reads: an MTP module that is not loaded, and the
+  // copies (TensorSpec::copy_of) of one that is.
   int64_t tensors = 0, bytes = 0;
   int64_t unread_tensors = 0, unread_bytes = 0;
 
@@ -38,7 +39,7 @@ struct ShardPlan {
   std::string ToString() const;
 };
 
-// REQUIRES: `table` was made from a config with the placement's layers and experts.
+// REQUIRES: `table` and `placement` were made for one config and the same choice of `mtp`.
 ShardPlan PlanShards(const TensorTable& table, const ExpertPlacement& placement);
 
 // What a group of so many ranks looks like.
@@ -46,18 +47,19 @@ struct GroupShape {
   int ranks = 1;
   int redundant_slots = 0;  // a layer, over all ranks; each rank takes the same number
   int ranks_per_node = 1;   // ranks that fail together: replicas of an expert keep apart
+  bool mtp = false;         // the multi-token-prediction module is loaded too (LoadOptions::mtp)
 };
 
 // Where experts live before any load is known: contiguous shares, or, with redundant slots, the
 // balance of equal loads.  INVALID_ARGUMENT names the values that do not divide.
 absl::StatusOr<ExpertPlacement> PlaceEvenly(const DeepSeekConfig& config, const GroupShape& group);
 
-// Parameters of the matrices that one token is multiplied by: no embedding (a row is read), no
-// vectors, no experts that the gate leaves out, no block scales.
+// Parameters of the matrices that one token is multiplied by, for a table without MTP module: no
+// embedding (a row is read), no vectors, no experts that the gate leaves out, no block scales.
 int64_t ActiveParameterCount(const TensorTable& table, const DeepSeekConfig& config);
 
 // Of the latent cache, all layers, for one position of one sequence; bf16.
-int64_t CacheBytesPerPosition(const DeepSeekConfig& config);
+int64_t CacheBytesPerPosition(const DeepSeekConfig& config, bool mtp);
 
 }  // namespace shoal
 

@@ -32,7 +32,7 @@ class V3Plan : public ::testing::Test {
   ShardPlan Plan(const GroupShape& group) const {
     const auto placement = PlaceEvenly(config_, group);
     EXPECT_TRUE(placement.ok()) << placement.status();
-    return PlanShards(table_, *placement);
+    return PlanShards(DeepSeekTensorTable(config_, group.mtp), *placement);
   }
   // Every rank reads the same number of bytes; this one.
   int64_t BytesOfEach(const ShardPlan& plan) const {
@@ -62,7 +62,7 @@ TEST_F(V3Plan, TableIsThePublishedCheckpointElementForElement) {
 TEST_F(V3Plan, Parameters) {
   EXPECT_EQ(ParameterCount(table_), 671026419200);                // 671.03 B
   EXPECT_EQ(ActiveParameterCount(table_, config_), 36624596992);  // 36.62 B
-  EXPECT_EQ(CacheBytesPerPosition(config_), 70272);
+  EXPECT_EQ(CacheBytesPerPosition(config_, false), 70272);
 }
 
 TEST_F(V3Plan, BytesOfARank) {
@@ -85,6 +85,20 @@ TEST_F(V3Plan, BytesOfARank) {
       Plan({.ranks = 128, .redundant_slots = 128, .ranks_per_node = 8});
   EXPECT_EQ(BytesOfEach(ep128_redundant), 26747059552);  // 26.7 GB
   EXPECT_EQ(ep128_redundant.slots_per_layer, 3);
+}
+
+// The module is one more MoE layer with its way in; its embedding and head are the main model's,
+// which the checkpoint repeats.
+TEST_F(V3Plan, MtpModule) {
+  const ShardPlan without = Plan({.ranks = 16}), with = Plan({.ranks = 16, .mtp = true});
+  EXPECT_EQ(with.bytes, without.bytes);
+  EXPECT_EQ(with.unread_tensors, 2);
+  EXPECT_EQ(with.unread_bytes, int64_t{2} * 2 * 129280 * 7168);
+  EXPECT_EQ(with.ranks[0].routed_bytes, without.ranks[0].routed_bytes / 58 * 59);
+  EXPECT_EQ(BytesOfEach(with),
+            ShareBytes(DeepSeekTensorTable(config_, true),
+                       ShareOf(*PlaceEvenly(config_, {.ranks = 16, .mtp = true}), 5)));
+  EXPECT_EQ(CacheBytesPerPosition(config_, true), 70272 / 61 * 62);
 }
 
 // The plan counts by experts, loading decides by InShare: here tensor by tensor.

@@ -30,6 +30,7 @@ ABSL_FLAG(int32_t, redundant, 0, "slots of a layer beyond one for each expert, o
 ABSL_FLAG(int32_t, ranks_per_node, 1, "ranks that fail together; replicas keep apart");
 ABSL_FLAG(double, memory_gb, 0,
           "memory of a rank, in units of 1e9 bytes: also say whether it fits");
+ABSL_FLAG(bool, mtp, false, "the multi-token-prediction module is loaded too");
 ABSL_FLAG(bool, tensors, false, "also list every tensor: name, dtype, shape, readers");
 
 namespace shoal {
@@ -40,6 +41,7 @@ constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
 // "every rank", "no rank", or the ranks that hold the expert.
 std::string Readers(const TensorSpec& spec, const ExpertPlacement& placement) {
   if (spec.use == TensorSpec::Use::kUnused) return "no rank";
+  if (!spec.copy_of.empty()) return absl::StrCat("as ", spec.copy_of);
   if (spec.expert == TensorSpec::kEveryRank) return "every rank";
   return absl::StrCat("rank ",
                       absl::StrJoin(placement.ReplicasOf(spec.moe_layer, spec.expert), ",",
@@ -67,7 +69,8 @@ absl::Status PrintFit(const ShardPlan& plan, const DeepSeekConfig& config, doubl
         absl::StrFormat("does not fit: a rank holds %.2f GB of weights, but --memory_gb is %.2f",
                         held_gb, memory_gb));
   }
-  const auto per_position = static_cast<double>(CacheBytesPerPosition(config));
+  const auto per_position =
+      static_cast<double>(CacheBytesPerPosition(config, absl::GetFlag(FLAGS_mtp)));
   std::printf(
       "fits: of %.2f GB a rank holds %.2f GB of weights; the other %.2f GB are for activations, "
       "buffers and cache: at most %.0f positions of %.0f bytes\n",
@@ -86,15 +89,16 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxConfigBytes));
   ASSIGN_OR_RETURN(const DeepSeekConfig config, ParseDeepSeekConfig(text, path));
   const GroupShape group{absl::GetFlag(FLAGS_ranks), absl::GetFlag(FLAGS_redundant),
-                         absl::GetFlag(FLAGS_ranks_per_node)};
+                         absl::GetFlag(FLAGS_ranks_per_node), absl::GetFlag(FLAGS_mtp)};
   const auto placement = PlaceEvenly(config, group);
   RETURN_IF_ERROR(Annotate(placement.status(), "--ranks, --redundant, --ranks_per_node"));
-  const TensorTable table = DeepSeekTensorTable(config);
+  const TensorTable model = DeepSeekTensorTable(config);
+  const TensorTable table = DeepSeekTensorTable(config, group.mtp);
   const ShardPlan plan = PlanShards(table, *placement);
   if (absl::GetFlag(FLAGS_tensors)) PrintTensors(table, *placement);
   std::printf("%s: %.2f B parameters, %.2f B active for a token, %s\n", path.c_str(),
-              1e-9 * static_cast<double>(ParameterCount(table)),
-              1e-9 * static_cast<double>(ActiveParameterCount(table, config)),
+              1e-9 * static_cast<double>(ParameterCount(model)),
+              1e-9 * static_cast<double>(ActiveParameterCount(model, config)),
               config.fp8 ? "FP8" : "BF16");
   std::printf(
       "%d layers, %d of them MoE with %d experts; %d ranks with %d slots a layer each, %d "
@@ -110,7 +114,7 @@ absl::Status Run() {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "prints what every rank of a group would read: plan --config=FILE [--ranks=N] "
-      "[--redundant=N] [--ranks_per_node=N] [--memory_gb=N] [--tensors]");
+      "[--redundant=N] [--ranks_per_node=N] [--mtp] [--memory_gb=N] [--tensors]");
   const std::vector<char*> left = absl::ParseCommandLine(argc, argv);
   const absl::Status status =
       left.size() > 1

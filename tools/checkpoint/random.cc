@@ -146,7 +146,7 @@ absl::StatusOr<RandomCheckpointResult> MakeRandomCheckpoint(const RandomCheckpoi
     return absl::InvalidArgumentError(
         absl::StrCat("a shard is to hold ", spec.shard_bytes, " bytes"));
   }
-  const TensorTable table = DeepSeekTensorTable(config);
+  const TensorTable table = DeepSeekTensorTable(config, /*mtp=*/true);
   RandomCheckpointResult result;
   result.tensors = static_cast<int64_t>(table.size());
   int64_t total = 0;
