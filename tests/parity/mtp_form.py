@@ -2,15 +2,16 @@
 
 The wiring is what two public engines do, read independently of each other:
 
-  vLLM, vllm/model_executor/models/deepseek_mtp.py at 03356f8cb59b (and its v1 EAGLE proposer)
+  vLLM, vllm/model_executor/models/deepseek_mtp.py at 03356f8cb59b, and v1/spec_decode/eagle.py at
+  008603a39fff, which feeds it
   SGLang, python/sglang/srt/models/deepseek_nextn.py at 0114f9c923f2
 
 Both: the row of token i pairs Emb(t_{i+1}) with the main model's state h_i after its final norm;
 x = eh_proj [enorm(Emb); hnorm(h)], the embedding first; one decoder block over all rows so far,
 rotated by the row's number; logits = head(shared_head.norm(x)).
-They differ in two points. vLLM zeroes the embedding of row 0, SGLang does not: zeroed here. To guess further with the one module, SGLang feeds the state after
-shared_head.norm back as h, vLLM the one before it until its #45895 and #47448, which change to the
-former: the former here.
+They differ in two points. vLLM zeroes the embedding of row 0, SGLang does not: zeroed here. To guess
+further with the one module, SGLang feeds the state after shared_head.norm back as h, as here; that
+eagle.py feeds the main model's h_i again, and vLLM's #47448 (for GLM and V3.2) does as SGLang.
 """
 
 import numpy as np
