@@ -29,6 +29,10 @@ struct AttendTask {
 // through the tile registers once for all of them.
 inline constexpr int kAttendTiles = 4;
 
+// From a panel of values or of probabilities to the next, in elements: a tile more than there is,
+// so that panels do not compete for the same sets of the first-level cache.
+inline constexpr int64_t kAttendPanel = (2 * kAttendTiles + 1) * kTile;
+
 // Where the parts of a task's scratch begin; all in bytes, 64-byte aligned. A panel is 16 heads of
 // one row.
 struct AttendScratch {
@@ -49,13 +53,13 @@ struct AttendScratch {
       return begin;
     };
     constexpr int64_t kPositions = kAttendTiles * kKvBlock;
-    query = take(panels * chunks * kTile * 2);     // BF16 [panels][chunks] tiles
-    line = take(kPanel * chunks * kChunk * 2);     // BF16 [16][chunks * 32]: the queries of a panel
-    keys = take(kKvBlock * chunks * kChunk * 2);   // BF16 [64][chunks * 32]
-    values = take(rank_row * kPositions * 2);      // BF16 [rank / 16][kPositions / 32] tiles
-    scores = take(2 * kKvBlock * 2 * kPanel * 4);  // F32 [2][64][2 panels]
+    query = take(panels * chunks * kTile * 2);  // BF16 [panels][chunks] tiles
+    line = take(kPanel * chunks * kChunk * 2);  // BF16 [16][chunks * 32]: the queries of a panel
+    keys = take(kPositions * chunks * kChunk * 2);        // BF16 [kPositions][chunks * 32]
+    values = take(rank_row / kPanel * kAttendPanel * 2);  // BF16 [rank / 16][kPositions / 32] tiles
+    scores = take(2 * kKvBlock * 2 * kPanel * 4);         // F32 [2][64][2 panels]
     p_columns = take(kKvBlock * kPanel * 2 + kTile * 2);  // BF16 [64][16], then a tile of pairs
-    p = take(panels * kPanel * kPositions * 2);           // BF16 [panels][kPositions / 32][16][32]
+    p = take(panels * kAttendPanel * 2);                  // BF16 [panels][kPositions / 32][16][32]
     sum = take(panels * kPanel * rank_row * 4);           // F32 [panels * 16][rank_row]: o
     most = take(panels * kPanel * 4);                     // F32 [panels * 16]: m
     total = take(panels * kPanel * 4);                    // F32 [panels * 16]: l

@@ -51,7 +51,7 @@ class AttendKernel {
     for (int64_t r = 0; r < task_.rows;) {
       const int64_t whole = End(r) / kKvBlock;  // tiles that the row sees whole; no later row fewer
       while (tile < whole) tile += Batch(r, tile, whole - tile);
-      packed_ = 0, keys_packed_ = 0;
+      packed_ = 0, keys_packed_[0] = 0;
       for (; r < task_.rows && End(r) / kKvBlock == whole; ++r) {
         if (End(r) % kKvBlock != 0) LastTile(r, whole);
       }
@@ -134,9 +134,7 @@ class AttendKernel {
     return reinterpret_cast<const BF16*>(x.data) + row * x.row_stride + head * x.head_stride;
   }
   BF16* Queries(int64_t panel) const { return At<BF16>(at_.query) + panel * at_.chunks * kTile; }
-  BF16* Probabilities(int64_t panel) const {
-    return At<BF16>(at_.p) + panel * kAttendTiles * kKvBlock * kPanel;
-  }
+  BF16* Probabilities(int64_t panel) const { return At<BF16>(at_.p) + panel * kAttendPanel; }
   float* Sums(int64_t panel) const { return At<float>(at_.sum) + panel * kPanel * at_.rank_row; }
   float* Alphas(int slot, int64_t panel) const {
     return At<float>(at_.alpha) + (slot * at_.panels + panel) * kPanel;
@@ -189,23 +187,20 @@ class AttendKernel {
                                        : left < kAttendTiles ? left
                                                              : kAttendTiles);
     const int n = static_cast<int>(kKvBlock - Skipped(tile));
+    stream_.Open(tile, (at_.panels - first + 1) / 2);
+    for (int& packed : keys_packed_) packed = 0;
     GroupSoftmax softmax[2];
     int turn = 0;
-    stream_.Open(tile, (at_.panels - first + 1) / 2);
-    for (int slot = 0; slot < tiles; ++slot) {
-      lines_ = LinesOf(tile + slot), keys_packed_ = 0;
-      for (int64_t panel = first; panel < at_.panels; turn ^= 1) {
-        const Group group = GroupAt(panel, at_.panels);
-        panel += group.panels;
-        Side side{*this,
-                  softmax[turn ^ 1],
-                  value_panels_ * (group.panel - first) / (at_.panels - first) / 2 * 2,
-                  panel == at_.panels
-                      ? value_panels_
-                      : value_panels_ * (panel - first) / (at_.panels - first) / 2 * 2,
-                  slot,
-                  n};
-        Scores(group, turn, n, side);
+    for (int64_t panel = first; panel < at_.panels;) {
+      // A group's queries stay in the first-level cache while the lines of the tiles pass.
+      const Group group = GroupAt(panel, at_.panels);
+      const int64_t pack = ShareOfValues(panel - first, at_.panels - first);
+      panel += group.panels;
+      const int64_t pack_end = ShareOfValues(panel - first, at_.panels - first);
+      for (int slot = 0; slot < tiles; ++slot, turn ^= 1) {
+        lines_ = LinesOf(tile + slot);
+        Side side{*this, softmax[turn ^ 1], pack, pack_end, slot, n};
+        Scores(group, turn, slot, n, side);
         side.Finish();
         SetSoftmax(group, turn, slot, n, softmax[turn]);
       }
@@ -217,6 +212,11 @@ class AttendKernel {
       AddValues(group, tile == 0, tiles, (n + kChunk - 1) / kChunk);
     }
     return tiles;
+  }
+
+  // The panels of values to pack along with the first `done` of `all` panels of heads; even.
+  int64_t ShareOfValues(int64_t done, int64_t all) const {
+    return done == all ? value_panels_ : value_panels_ * done / all / 2 * 2;
   }
 
   // The tile that the row sees in part. Values are packed up to its last line, zeros from there to
@@ -231,7 +231,7 @@ class AttendKernel {
       const Group group = GroupAt(panel, end);
       panel += group.panels;
       NoSide side;
-      Scores(group, 0, n, side);
+      Scores(group, 0, 0, n, side);
       GroupSoftmax softmax;
       SetSoftmax(group, 0, 0, n, softmax);
       while (softmax.next < softmax.steps) SoftmaxStep(softmax);
@@ -244,18 +244,17 @@ class AttendKernel {
   // 1, zeros up to the next chunk.
   void PackPanels(int64_t panel, int slot, int from, int n) {
     const int end = (n + kChunk - 1) / kChunk * kChunk;
-    constexpr int64_t kNext = kAttendTiles * 2 * kTile;  // from a panel to the next
-    BF16* values = At<BF16>(at_.values) + panel * kNext + slot * 2 * kTile;
+    BF16* values = At<BF16>(at_.values) + panel * kAttendPanel + slot * 2 * kTile;
     if (from == 0 && n == kKvBlock && rank_ >= (panel + 2) * kPanel) {
       const int64_t row = task_.lines.row_stride;
       const BF16* line = lines_ + panel * kPanel;
       for (int j = 0; j < kKvBlock; j += 2, line += 2 * row, values += 2 * kPanel) {
         V::Interleave(line, line + row, values);
-        V::Interleave(line + kPanel, line + row + kPanel, values + kNext);
+        V::Interleave(line + kPanel, line + row + kPanel, values + kAttendPanel);
       }
       return;
     }
-    for (int64_t i = panel; i < panel + 2 && i < value_panels_; ++i, values += kNext) {
+    for (int64_t i = panel; i < panel + 2 && i < value_panels_; ++i, values += kAttendPanel) {
       const int64_t column = i * kPanel;
       const int left = static_cast<int>(rank_ - column < kPanel ? rank_ - column : kPanel);
       BF16 zero[kPanel] = {}, low[kPanel], high[kPanel];
@@ -275,24 +274,28 @@ class AttendKernel {
 
   float* ScoresOf(int turn) const { return At<float>(at_.scores) + turn * kKvBlock * 2 * kPanel; }
 
+  // The first n lines of the tile, padded with zeros: what follows a line in memory is another
+  // line.
+  const BF16* Keys(int slot, int n, int64_t row) {
+    BF16* keys = At<BF16>(at_.keys) + slot * kKvBlock * row;
+    for (int& j = keys_packed_[slot]; j < n; ++j) {
+      BF16* to = keys + j * row;
+      __builtin_memcpy(to, Line(j), static_cast<size_t>(width_ * 2));
+      __builtin_memset(static_cast<void*>(to + width_), 0, static_cast<size_t>((row - width_) * 2));
+    }
+    return keys;
+  }
+
   // Step 1, not scaled yet, into one of the two score tiles.
   template <class S>
-  void Scores(const Group& group, int turn, int n, S& side) {
+  void Scores(const Group& group, int turn, int slot, int n, S& side) {
     Block b;
     b.rows = n;
     b.w = Queries(group.panel), b.w_panel = at_.chunks * kTile;
     b.panels = group.panels, b.chunks = static_cast<int>(at_.chunks);
     b.out = ScoresOf(turn), b.out_row = 2 * kPanel;
     b.a = lines_, b.a_row = task_.lines.row_stride;
-    if (width_ % kChunk != 0) {  // what follows a line in memory is another line: a padded copy
-      b.a = At<BF16>(at_.keys), b.a_row = at_.chunks * kChunk;
-      for (; keys_packed_ < n; ++keys_packed_) {
-        BF16* to = At<BF16>(at_.keys) + keys_packed_ * b.a_row;
-        __builtin_memcpy(to, Line(keys_packed_), static_cast<size_t>(width_ * 2));
-        __builtin_memset(static_cast<void*>(to + width_), 0,
-                         static_cast<size_t>((b.a_row - width_) * 2));
-      }
-    }
+    if (width_ % kChunk != 0) b.a = Keys(slot, n, b.a_row = at_.chunks * kChunk);
     b.a_chunk = kChunk, b.a_block = 16 * b.a_row;
     product_.Run(b, side);
   }
@@ -330,9 +333,9 @@ class AttendKernel {
         Block b;
         b.a = Probabilities(group.panel) + slot * kKvBlock * kPanel;
         b.a_row = kChunk, b.a_chunk = kChunk * kPanel;
-        b.a_block = kAttendTiles * kKvBlock * kPanel;
+        b.a_block = kAttendPanel;
         b.rows = group.heads;
-        b.w_panel = kAttendTiles * 2 * kTile;
+        b.w_panel = kAttendPanel;
         b.w = At<BF16>(at_.values) + column * b.w_panel + slot * 2 * kTile;
         b.panels = static_cast<int>(columns), b.chunks = (n - 1) * 2 + chunks;
         b.out = Sums(group.panel) + column * kPanel, b.out_row = at_.rank_row;
@@ -381,9 +384,9 @@ class AttendKernel {
   const int64_t rank_, width_;
   const int64_t value_panels_;  // of 16 latent columns
   std::byte* const scratch_;
-  const BF16* lines_ = nullptr;  // of the tile at hand
-  int packed_ = 0;               // its lines that `values` holds, in the last tile
-  int keys_packed_ = 0;          // its lines that `keys` holds
+  const BF16* lines_ = nullptr;         // of the tile at hand
+  int packed_ = 0;                      // its lines that `values` holds, in the last tile
+  int keys_packed_[kAttendTiles] = {};  // lines of each slot that `keys` holds
   P product_;
   LineStream stream_;
   PanelSoftmax<V> softmax_;

@@ -74,11 +74,13 @@ class PanelSoftmax {
     const F scale = V::Set(task.scale), now = now_;
     const float* scores = task.scores + begin * task.scores_row;
     BF16* p = columns_ + begin * kPanel;
+    F x[N];
     for (int i = 0; i < N; ++i, scores += task.scores_row)
-      V::Store(p + i * kPanel, Exp<V>(V::Sub(V::Mul(V::Load(scores), scale), now)));
+      x[i] = V::Sub(V::Mul(V::Load(scores), scale), now);
+    ExpAll<V>(x);
     F* part = part_ + (begin & 15);
     for (int i = 0; i < N; ++i) {
-      const F rounded = V::Load(p + i * kPanel);
+      const F rounded = V::StoreRounded(p + i * kPanel, x[i]);
       part[i] = begin < 16 ? rounded : V::Add(part[i], rounded);
     }
   }

@@ -30,7 +30,8 @@ std::vector<Isa> Detect() {
   // __builtin_cpu_supports also asks whether the system saves the registers.
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && __builtin_cpu_supports("avx512vbmi") && CpuHasTiles() && AskForTiles())
+  if (avx512 && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bf16") &&
+      CpuHasTiles() && AskForTiles())
     isas.push_back(Isa::kAmx);
   if (avx512) isas.push_back(Isa::kAvx512);
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(Isa::kAvx2);

@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include <bit>
 #include <cstdint>
 
 #include "runtime/device/cpu/block_product.h"
@@ -161,7 +162,14 @@ class AmxProduct {
 
 // A name of its own, so that no instance of this file, which is compiled for a wider CPU, can stand
 // in for one of kernels_avx512.cc.
-struct AmxLanes : LanesAvx512 {};
+struct AmxLanes : LanesAvx512 {
+  // VCVTNEPS2BF16 rounds to nearest even whatever MXCSR says and quiets NaN.
+  static F StoreRounded(BF16* p, F x) {
+    const __m256i bits = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), bits);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+};
 
 }  // namespace
 

@@ -51,6 +51,10 @@ struct LanesAvx2 {
     Store(whole, x);
     for (int i = 0; i < n; ++i) p[i] = whole[i];
   }
+  static F StoreRounded(BF16* p, F x) {
+    Store(p, x);
+    return Load(p);
+  }
 
   struct Pair {
     F even, odd;

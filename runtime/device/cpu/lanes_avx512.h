@@ -34,6 +34,10 @@ struct LanesAvx512 {
   static F LoadN(const BF16* p, int n) { return Widen(_mm256_maskz_loadu_epi16(Mask(n), p)); }
   static void Store(BF16* p, F x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), Round(x)); }
   static void StoreN(BF16* p, F x, int n) { _mm256_mask_storeu_epi16(p, Mask(n), Round(x)); }
+  static F StoreRounded(BF16* p, F x) {
+    Store(p, x);
+    return Load(p);
+  }
 
   struct Pair {
     F even, odd;

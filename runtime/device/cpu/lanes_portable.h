@@ -59,6 +59,12 @@ struct LanesPortable {
     for (int i = 0; i < n; ++i) p[i] = whole[i];
   }
 
+  // Stores a bf16 and returns what it stored. REQUIRES: no lane is denormal.
+  static F StoreRounded(BF16* p, F x) {
+    Store(p, x);
+    return Load(p);
+  }
+
   // 16 pairs of bf16, split into their first and second halves.
   struct Pair {
     F even, odd;
