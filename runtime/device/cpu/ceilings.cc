@@ -35,8 +35,8 @@ double Now(clockid_t clock) {
 #define SHOAL_AVX2 __attribute__((target("avx2,fma")))
 #define SHOAL_AMX __attribute__((target("amx-tile,amx-bf16")))
 
-// The ways to read kPiece bytes. What they return depends on what they read, so that no load is left
-// out; tile loads are never left out.
+// The ways to read kPiece bytes. What they return depends on what they read, so that no load is
+// left out; tile loads are never left out.
 uint64_t ReadSse(const std::byte* p) {
   __m128i sum[4] = {};
   for (size_t i = 0; i < kPiece / 4; i += 16) {

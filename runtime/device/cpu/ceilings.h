@@ -19,8 +19,8 @@ struct Ceilings {
 // Takes about a second and 1 GiB of memory.
 Ceilings MeasureCeilings(int threads);
 
-// The median seconds of each of `runs`, after one of each to warm up, taken in turn (A B A B ...) so
-// that what slows the machine for a while slows all of them. `threads` is what a run works with:
+// The median seconds of each of `runs`, after one of each to warm up, taken in turn (A B A B ...)
+// so that what slows the machine for a while slows all of them. `threads` is what a run works with:
 // one thread is timed by its own processor time, which other processes do not lengthen, and several
 // by the clock on the wall. A round gives each run about `slice_s` seconds.
 std::vector<double> MedianSeconds(int threads, absl::Span<const std::function<void()>> runs,

@@ -1,26 +1,19 @@
 #include <immintrin.h>
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
+#include "runtime/device/cpu/amx_tiles.h"
 #include "runtime/device/cpu/block_product.h"
 #include "runtime/device/cpu/kernels.h"
 #include "runtime/device/cpu/lanes_avx512.h"
 #include "runtime/device/cpu/make_kernels.h"
+#include "runtime/device/cpu/matmul_amx.h"
 #include "runtime/device/cpu/widen_vbmi.h"
 
 namespace shoal::cpu {
 namespace {
-
-// What LDTILECFG reads (Intel SDM volume 1, 18.3).
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t bytes_per_row[16] = {};
-  uint8_t rows[16] = {};
-};
-static_assert(sizeof(TileConfig) == 64);
 
 // GCC's tile loads do not tell the compiler that they read memory.
 inline void Fence() { __asm__ volatile("" ::: "memory"); }
@@ -174,7 +167,13 @@ struct AmxLanes : LanesAvx512 {
 }  // namespace
 
 const Kernels& AmxKernels() {
-  static constexpr Kernels kKernels = MakeKernels<AmxLanes, AmxProduct, WidenVbmi>();
+  static constexpr Kernels kKernels = [] {
+    Kernels kernels = MakeKernels<AmxLanes, AmxProduct, WidenVbmi>();
+    kernels.mat_mul = [](const MatMulTask& task, int64_t first, int64_t last, std::byte* scratch) {
+      AmxMatMul<AmxLanes>(task, scratch).Run(first, last);
+    };
+    return kernels;
+  }();
   return kKernels;
 }
 

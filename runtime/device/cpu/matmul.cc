@@ -49,19 +49,16 @@ void PackWeight(const Tensor& host, std::byte* packed) {
 }
 
 void PackRowBlock(const Tensor& x, int64_t block, BF16* packed) {
-  const int64_t chunks = CeilDiv(x.cols, kChunk), whole = x.cols / kChunk;
-  const int64_t tail = x.cols % kChunk;
-  BF16* to = packed + block * chunks * 16 * kChunk;
-  const int64_t end = std::min<int64_t>(16, x.rows - block * 16);
-  for (int64_t r = 0; r < end; ++r) {
-    const BF16* from = x.At<BF16>(block * 16 + r);
-    BF16* row = to + r * kChunk;
-    for (int64_t c = 0; c < whole; ++c)
-      std::memcpy(row + c * 16 * kChunk, from + c * kChunk, kChunk * sizeof(BF16));
-    if (tail == 0) continue;
-    std::memset(static_cast<void*>(row + whole * 16 * kChunk), 0, kChunk * sizeof(BF16));
-    std::memcpy(row + whole * 16 * kChunk, from + whole * kChunk,
-                static_cast<size_t>(tail) * sizeof(BF16));
+  const MatMulTask task{.x = packed, .rows = x.rows, .chunks = CeilDiv(x.cols, kChunk)};
+  const int64_t end = std::min<int64_t>(16, x.rows - block * 16), whole = x.cols / kChunk;
+  for (int64_t c = 0; c < task.chunks; ++c) {
+    BF16* to = packed + (task.RowTile(block * 16, c) - packed);
+    const auto bytes = static_cast<size_t>(c < whole ? kChunk : x.cols % kChunk) * sizeof(BF16);
+    for (int64_t r = 0; r < end; ++r) {
+      BF16* row = to + r * kChunk;
+      if (c == whole) std::memset(static_cast<void*>(row), 0, kChunk * sizeof(BF16));
+      std::memcpy(row, x.At<BF16>(block * 16 + r) + c * kChunk, bytes);
+    }
   }
 }
 

@@ -45,7 +45,7 @@ class MatMulKernel {
   void Sum(const Part& part) {
     const bool fp8 = task_.w.data.dtype == DType::kF8E4M3;
     if (part.rows <= Blocking::kManyRows) {
-      const int64_t step = fp8 ? Blocking::kScaleChunks : task_.chunks;
+      const int64_t step = fp8 ? Blocking::kScaleChunks : kSpan;
       for (int64_t p = 0; p < part.panels; p += 4) {
         const int64_t n = part.panels - p < 4 ? part.panels - p : 4;
         for (int64_t c = 0; c < task_.chunks; c += step) Step(part, p, n, c, step);
@@ -60,13 +60,14 @@ class MatMulKernel {
     }
   }
 
-  // Adds `step` chunks of K, from `chunk` on, to columns 16 p .. 16 (p + n) - 1 of the part.
+  // Adds `step` chunks of K, of one span, from `chunk` on, to columns 16 p .. 16 (p + n) - 1 of the
+  // part.
   void Step(const Part& part, int64_t p, int64_t n, int64_t chunk, int64_t step) {
     const int64_t chunks = task_.chunks - chunk < step ? task_.chunks - chunk : step;
     const int64_t tile = (part.panel + p) * task_.chunks + chunk;
     Block b;
-    b.a_row = kChunk, b.a_chunk = 16 * kChunk, b.a_block = task_.chunks * 16 * kChunk;
-    b.a = task_.x + part.row / 16 * b.a_block + chunk * b.a_chunk;
+    b.a_row = kChunk, b.a_chunk = 16 * kChunk, b.a_block = MatMulTask::kSpanTile;
+    b.a = task_.RowTile(part.row, chunk);
     b.rows = part.rows;
     b.panels = static_cast<int>(n);
     b.out = acc_ + p * kPanel, b.out_row = Blocking::kAccRow;
