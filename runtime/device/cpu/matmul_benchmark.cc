@@ -130,7 +130,8 @@ class Bench {
     Fill(kExpert);
     const int64_t size = kExpert.in * kExpert.out;
     for (const DType dtype : {DType::kBF16, DType::kF8E4M3}) {
-      const std::vector<Weight> weights = Weights(dtype, 2 * kExperts);
+      const std::vector<Weight> weights =
+          Weights(dtype, (dtype == DType::kBF16 ? 3 : 5) * kExperts);
       for (const int64_t total : kRows) {
         std::vector<int32_t> rows(kExperts);
         double harmonic = 0;
@@ -150,7 +151,7 @@ class Bench {
         // The experts in use move on from run to run, so that none is in a cache.
         size_t turn = 0;
         const std::function<void()> run = [&] {
-          const size_t from = turn++ % 2 * kExperts;
+          const size_t from = turn++ * static_cast<size_t>(used) % (weights.size() - kExperts);
           side_.ops().GroupedMatMul(act, rows, absl::MakeSpan(weights).subspan(from, kExperts),
                                     out);
         };

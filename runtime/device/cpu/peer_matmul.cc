@@ -1,21 +1,21 @@
 #include "runtime/device/cpu/peer_matmul.h"
 
-#include <omp.h>
 #include <openblas-pthread/cblas.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
-#include "dnnl.hpp"
+#include <dnnl.hpp>
 
 #include "runtime/base/check.h"
 #include "runtime/device/cpu/memory.h"
 #include "runtime/tensor/dtype.h"
+
+// From <omp.h>, which only some compilers bring along; oneDNN takes as many threads as OpenMP.
+extern "C" void omp_set_num_threads(int threads);
 
 namespace shoal::cpu {
 namespace {
