@@ -347,5 +347,18 @@ TEST_F(MemberTest, RejectedStops) {
   EXPECT_NE(Find<StopWorker>(actions)->why.message().find("a, the worker b"), std::string::npos);
 }
 
+// What a model checker tells machines apart by.
+TEST_F(MemberTest, DigestTellsWhatDecidesAndNothingElse) {
+  Serve(3);
+  const Member copy = member_;
+  EXPECT_EQ(copy.Digest(now_), member_.Digest(now_));
+  member_.Observe({.passes = 7});
+  EXPECT_EQ(copy.Digest(now_), member_.Digest(now_));  // beats tell it, nothing is decided by it
+  EXPECT_NE(copy.Digest(now_), copy.Digest(now_ + copy.lease() / 2));  // W4
+  EXPECT_EQ(copy.Digest(now_ + copy.lease()), copy.Digest(now_ + 9 * copy.lease()));
+  Abandon(EpochOf(3));
+  EXPECT_NE(copy.Digest(now_), member_.Digest(now_));
+}
+
 }  // namespace
 }  // namespace shoal

@@ -258,8 +258,7 @@ void EngineSim::StartWorker(int w) {
   options.post = [this](std::function<void()> event) { Post(std::move(event)); };
   options.act = [this, w](Member::Actions actions) { OnActions(w, std::move(actions)); };
   options.on_step = [this](std::vector<StepOutput> outputs) { OnStep(outputs); };
-  worker.rank =
-      std::make_unique<SimRank>(std::move(options), fibers_, clock_, mesh_, history_);
+  worker.rank = std::make_unique<SimRank>(std::move(options), fibers_, clock_, mesh_, history_);
   history_.Note(absl::StrCat("w", w, " starts"), clock_.Now());
   After(Delay(50'000), [this, w] { Connect(w); });
 }

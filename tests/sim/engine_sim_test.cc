@@ -1,36 +1,27 @@
 // Thousands of seeded histories of a whole cluster with its engines. A seed that fails is replayed:
 //   bazel run //tests/sim:engine_sim -- --seed=N
 
-#include <algorithm>
+#include "tests/sim/engine_sim.h"
+
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
-
-#include "tests/sim/engine_sim.h"
 
 namespace shoal {
 namespace {
 
 constexpr uint64_t kSeeds = 10'000;
 
-int FromEnvironment(const char* name, int otherwise) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
-
 TEST(EngineSim, InvariantsHold) {
-  // Bazel's shards take turns with the seeds.
-  const int shards = FromEnvironment("TEST_TOTAL_SHARDS", 1);
-  const int shard = FromEnvironment("TEST_SHARD_INDEX", 0);
   const absl::Time begin = absl::Now();
   EngineSimResult sum;
   int seeds = 0;
-  for (uint64_t seed = 1 + shard; seed <= kSeeds; seed += shards, ++seeds) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed, ++seeds) {
     const EngineSimResult result = EngineSim(SimCase(seed)).Run();
-    ASSERT_EQ(result.violation, "") << "replay: bazel run //tests/sim:engine_sim -- --seed=" << seed;
+    ASSERT_EQ(result.violation, "")
+        << "replay: bazel run //tests/sim:engine_sim -- --seed=" << seed;
     sum.asked += result.asked;
     sum.finished += result.finished;
     sum.failed += result.failed;
@@ -55,7 +46,6 @@ TEST(EngineSim, InvariantsHold) {
 }
 
 TEST(EngineSim, ASeedIsAHistory) {
-  if (FromEnvironment("TEST_SHARD_INDEX", 0) != 0) GTEST_SKIP() << "the first shard does it";
   for (const uint64_t seed : {3, 4, 5, 600}) {
     const EngineSimResult a = EngineSim(SimCase(seed)).Run(), b = EngineSim(SimCase(seed)).Run();
     EXPECT_EQ(a.digest, b.digest) << seed;
@@ -67,7 +57,6 @@ TEST(EngineSim, ASeedIsAHistory) {
 // Runs seeds until one shows the invariant broken.
 void ExpectFound(const std::string& name, const std::string& part,
                  void (*sabotage)(EngineSimOptions&)) {
-  if (FromEnvironment("TEST_SHARD_INDEX", 0) != 0) GTEST_SKIP() << "the first shard does it";
   std::string other;
   for (uint64_t seed = 1; seed <= 500; ++seed) {
     EngineSimOptions options = SimCase(seed);

@@ -30,8 +30,7 @@ struct QueuedWrites {
 };
 
 // Host memory that is used again by the next simulated process.
-std::unique_ptr<Device> MakeSimDevice(QueuedWrites& queue,
-                                      std::atomic<bool>* fail_next_finish);
+std::unique_ptr<Device> MakeSimDevice(QueuedWrites& queue, std::atomic<bool>* fail_next_finish);
 
 // FakeModel, whose writes go through the queue.
 class SimModel final : public Model {

@@ -7,6 +7,17 @@
 
 namespace shoal {
 
+namespace {
+
+// Without payloads, whose order changes from run to run.
+std::string Text(const absl::Status& status) {
+  return status.ok()
+             ? "OK"
+             : absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message());
+}
+
+}  // namespace
+
 void SimHistory::Violate(const std::string& what) {
   if (violation_.empty()) violation_ = what;
 }
@@ -26,7 +37,7 @@ void SimHistory::Asked(const std::string& id, int64_t prompt_tokens, std::vector
 }
 
 void SimHistory::Refused(const std::string& id, const absl::Status& why, absl::Time now) {
-  Note(absl::StrCat(id, " refused: ", why.ToString()), now);
+  Note(absl::StrCat(id, " refused: ", Text(why)), now);
   Stream& stream = streams_[id];
   if (stream.next_seq > 0) Violate(absl::StrCat(id, ": refused after events"));
   if (why.ok() || why.code() == absl::StatusCode::kUnknown) {
@@ -78,12 +89,13 @@ void SimHistory::CheckFinish(const std::string& id, Stream& stream, const v1::Fi
 
 void SimHistory::Ended(const std::string& id, const absl::Status& status, absl::Time now) {
   Stream& stream = streams_[id];
-  Note(absl::StrCat(id, " ends: ", status.ToString()), now);
+  Note(absl::StrCat(id, " ends: ", Text(status)), now);
   if (stream.over) Violate(absl::StrCat(id, ": two terminals"));
   stream.over = true;
-  if (status.ok() != stream.finish) Violate(absl::StrCat(id, ": OK without a Finish, or a Finish without OK"));
+  if (status.ok() != stream.finish)
+    Violate(absl::StrCat(id, ": OK without a Finish, or a Finish without OK"));
   if (status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown) {
-    Violate(absl::StrCat(id, ": ended with ", status.ToString()));
+    Violate(absl::StrCat(id, ": ended with ", Text(status)));
   }
   ++(status.ok() ? finished_ : failed_);
 }
@@ -95,7 +107,8 @@ void SimHistory::RouterDied(absl::Time now) {
 
 void SimHistory::GivenToRank(const std::string& id, absl::Time now) {
   Note(absl::StrCat(id, " goes to a rank"), now);
-  if (streams_[id].lost) Violate(absl::StrCat("M8: ", id, " is resubmitted after a rank died with it"));
+  if (streams_[id].lost)
+    Violate(absl::StrCat("M8: ", id, " is resubmitted after a rank died with it"));
 }
 
 void SimHistory::LostWithRank(const std::string& id, absl::Time now) {

@@ -66,11 +66,9 @@ SimRank::SimRank(SimRankOptions options, Fibers& fibers, const FiberClock& clock
   queue_.finish_returns_early = options_.finish_returns_early;
   model_.on_forward = [this] { fibers_.SleepUntil(clock_.Now() + options_.delay(3000)); };
   static FiberClock engine_clock;
-  auto engine = Engine::Create({.max_sequences = 4,
-                                .max_waiting = 8,
-                                .max_batch_tokens = 16,
-                                .kv_blocks = 3},
-                               model_, *device_, engine_clock, Metrics(), *this);
+  auto engine =
+      Engine::Create({.max_sequences = 4, .max_waiting = 8, .max_batch_tokens = 16, .kv_blocks = 3},
+                     model_, *device_, engine_clock, Metrics(), *this);
   CHECK_OK(engine);
   engine_ = *std::move(engine);
   fibers_.Spawn([this] { RunRank(); });
@@ -165,8 +163,8 @@ absl::Status SimRank::Meet(const v1::Prepare& prepare, int build) {
   built_epoch_ = prepare.epoch();
   group.epoch_number = prepare.epoch().number();
   group.comm = std::move(face.comm);
-  group.agreement = std::make_unique<WitnessedAgreement>(std::move(face.agreement), point, prepare,
-                                                         history_);
+  group.agreement =
+      std::make_unique<WitnessedAgreement>(std::move(face.agreement), point, prepare, history_);
   group.exchange = MakeFakeExchange(*group.comm);
   group.slot_experts.assign(FakeModel::kLayers, {0});
   return absl::OkStatus();

@@ -53,7 +53,8 @@ class SimRouter final : public Backend {
   GenerationTable& table() { return table_; }
   void Do(Membership::Actions actions);
   void Start(GenerationSpec spec, const Request& request);
-  void OnTokens(const std::shared_ptr<SimStream>& data, ConnectionId from, const v1::Tokens& tokens);
+  void OnTokens(const std::shared_ptr<SimStream>& data, ConnectionId from,
+                const v1::Tokens& tokens);
   // A data stream breaks; it is dialled again at once.
   void BreakData(ConnectionId link, const std::string& why);
   std::shared_ptr<SimStream> DataOf(ConnectionId link) const;

@@ -23,19 +23,22 @@ int64_t Age(absl::Time since, absl::Time now, absl::Duration enough) {
 std::string Membership::Digest(absl::Time now) const {
   const absl::Duration tick = absl::Microseconds(1);
   const bool forming = phase_ == Phase::kPreparing || phase_ == Phase::kCommitted;
-  std::string text = absl::StrCat(
-      options_.incarnation, " ", static_cast<int>(phase_), " ", EpochText(epoch_), " ", layout_,
-      " ", highest_number_, " ", expected_.weight_digest, " ", expected_.numerics_id, " ",
-      loaded_weights_, " ", std::min(failures_, 16), " ",
-      absl::ToInt64Microseconds(std::max(retry_at_ - now, absl::ZeroDuration())), " ",
-      forming ? Age(progress_, now, options_.prepare_timeout + tick) : 0);
+  // Idle beats count from when a worker says that it leaves.
+  const bool leaves = std::any_of(candidates_.begin(), candidates_.end(),
+                                  [](const auto& e) { return e.second.leaving; });
+  std::string text =
+      absl::StrCat(options_.incarnation, " ", static_cast<int>(phase_), " ", EpochText(epoch_), " ",
+                   layout_, " ", highest_number_, " ", expected_.weight_digest, " ",
+                   expected_.numerics_id, " ", loaded_weights_, " ", std::min(failures_, 16), " ",
+                   absl::ToInt64Microseconds(std::max(retry_at_ - now, absl::ZeroDuration())), " ",
+                   forming ? Age(progress_, now, options_.prepare_timeout + tick) : 0);
   for (const auto& [name, rank] : last_rank_) absl::StrAppend(&text, "\n", name, " ", rank);
   for (const auto& [id, c] : candidates_) {
     absl::StrAppend(&text, "\n", id, " ", c.join.worker().name(), " ",
                     c.join.worker().incarnation(), " ", c.join.mesh_address(), " ",
                     c.join.desired_rank(), " ", c.rank, " ", c.state, " ");
     absl::StrAppend(&text, EpochText(c.runs), " ", c.passes, " ", c.bytes_done, " ", c.prepared,
-                    " ", c.leaving, " ", std::min(c.idle_beats, 16), " ",
+                    " ", c.leaving, " ", leaves ? std::min(c.idle_beats, 16) : 0, " ",
                     Age(c.heard, now, options_.lease + tick), " ",
                     Age(c.moved, now, options_.step_deadline + options_.lease + tick));
   }

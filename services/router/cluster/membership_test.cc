@@ -461,5 +461,17 @@ TEST_F(MembershipTest, LoadProgressStaysBetweenNothingAndAll) {
   }
 }
 
+// What a model checker tells machines apart by.
+TEST_F(MembershipTest, DigestTellsWhatDecidesAndNothingElse) {
+  const v1::Epoch epoch = Serve();
+  const Membership copy = membership_;
+  EXPECT_EQ(copy.Digest(now_), membership_.Digest(now_));
+  EXPECT_NE(copy.Digest(now_), copy.Digest(now_ + absl::Seconds(1)));  // the lease runs
+  Beat(1, epoch);
+  EXPECT_EQ(copy.Digest(now_), membership_.Digest(now_));
+  Refuse(1, epoch, /*promise=*/99);
+  EXPECT_NE(copy.Digest(now_), membership_.Digest(now_));  // R1
+}
+
 }  // namespace
 }  // namespace shoal
