@@ -99,8 +99,12 @@ class Bench {
     const double s = cpu::MedianSeconds(threads_, {&run, 1}).front();
     double pairs = 0;
     for (const RowPlace& place : places) pairs += place.position + 1;
-    Print(sequences, rows, positions, s, static_cast<double>(per_run * kKvBlock * lines_.cols * 2),
-          2 * pairs * static_cast<double>(form_.heads * (2 * form_.rank + form_.rope)), against);
+    std::printf("| %s | %d x %d | %6d | %10.1f us |", form_.name, static_cast<int>(sequences),
+                static_cast<int>(rows), static_cast<int>(positions), s * 1e6);
+    PrintShare(s, static_cast<double>(per_run * kKvBlock * lines_.cols * 2),
+               2 * pairs * static_cast<double>(form_.heads * (2 * form_.rank + form_.rope)));
+    std::printf(" %s |\n", against.c_str());
+    std::fflush(stdout);
   }
 
  private:
@@ -128,21 +132,16 @@ class Bench {
     return std::string(IsaName(other));
   }
 
-  void Print(int64_t sequences, int64_t rows, int64_t positions, double s, double bytes,
-             double flop, const std::string& against) {
+  void PrintShare(double s, double bytes, double flop) {
+    const bool amx = isa_ == Isa::kAmx;
     const double memory_s = bytes / ceilings_.dram_read_bytes_per_s;
-    const double product_rate =
-        isa_ == Isa::kAmx ? ceilings_.tile_flops_per_s : ceilings_.fma_flops_per_s;
+    const double product_rate = amx ? ceilings_.tile_flops_per_s : ceilings_.fma_flops_per_s;
     const double product_s = product_rate > 0 ? flop / product_rate : 0;
-    std::printf("| %s | %d x %d | %6d | %10.1f us | %6.0f | %4.1f | %3.0f%% of %s | %s |\n",
-                form_.name, static_cast<int>(sequences), static_cast<int>(rows),
-                static_cast<int>(positions), s * 1e6, flop / s / 1e9, bytes / s / 1e9,
+    std::printf(" %6.0f | %4.1f | %3.0f%% of %s |", flop / s / 1e9, bytes / s / 1e9,
                 100 * std::max(memory_s, product_s) / s,
                 memory_s > product_s ? "memory"
-                : isa_ == Isa::kAmx  ? "tiles"
-                                     : "fma",
-                against.c_str());
-    std::fflush(stdout);
+                : amx                ? "tiles"
+                                     : "fma");
   }
 
   const Form form_;

@@ -27,7 +27,8 @@ struct Kernels {
   void (*gate_scores)(const GateTask& task, int64_t begin, int64_t end);
 };
 
-// Any x86-64; AVX2 with FMA; AVX-512 F, BW, DQ, VL; these with AMX-BF16 and VBMI. To call one on a
+// Any x86-64; AVX2 with FMA; AVX-512 F, BW, DQ, VL; these with AMX-BF16, VBMI and
+// BF16. To call one on a
 // lesser CPU is an illegal instruction.
 const Kernels& PortableKernels();
 const Kernels& Avx2Kernels();
