@@ -1,6 +1,7 @@
 """A fuzz target, and the same with a planted bug."""
 
-_PACKAGES_OF_ALL = [
+_DEPS_OF_ALL = [
+    ":fuzz",
     "//runtime/base:check",
     "@absl//:status",
     "@absl//:strings",
@@ -21,14 +22,20 @@ def fuzz_target(name, srcs, planted_source, deps):
       planted_source: label of the source that planted/NAME.patch changes
       deps: what the sources include
     """
-    all_deps = _PACKAGES_OF_ALL + [":fuzz"] + deps
+    native.cc_library(
+        name = name + "_target",
+        testonly = True,
+        srcs = srcs,
+        tags = ["manual"],
+        deps = _DEPS_OF_ALL + deps,
+        alwayslink = True,
+    )
     native.cc_binary(
         name = name + "_fuzzer",
         testonly = True,
-        srcs = srcs,
         linkopts = ["-fsanitize=fuzzer"],
         tags = ["manual"],
-        deps = all_deps,
+        deps = [name + "_target"],
     )
     native.genrule(
         name = name + "_planted_source",
@@ -41,10 +48,10 @@ def fuzz_target(name, srcs, planted_source, deps):
     native.cc_binary(
         name = name + "_planted",
         testonly = True,
-        srcs = srcs + ["planted/%s.cc" % name],
+        srcs = ["planted/%s.cc" % name],
         # The patched source belongs to another package, with deps of its own.
         features = ["-layering_check"],
         linkopts = ["-fsanitize=fuzzer"],
         tags = ["manual"],
-        deps = all_deps,
+        deps = [name + "_target"],
     )

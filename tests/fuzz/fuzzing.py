@@ -30,7 +30,7 @@ MAX_PRINTED_INPUT = 6000
 LLVM = '/usr/lib/llvm-14/bin'
 LIMITS = ('-max_len=8192', '-timeout=20', '-rss_limit_mb=2048')
 REASON = re.compile(r'CHECK failed.*|runtime error:.*|ERROR: AddressSanitizer:.*|'
-                    r'ERROR: LeakSanitizer:.*|ERROR: libFuzzer:.*|terminate called.*')
+                    r'ERROR: LeakSanitizer:.*|ERROR: libFuzzer:.*|terminate called.*|.*Assertion .*')
 
 
 @dataclasses.dataclass
