@@ -1,6 +1,6 @@
 #include "runtime/text/detokenizer.h"
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "runtime/text/utf8.h"
 
@@ -13,13 +13,15 @@ std::string Detokenizer::Push(TokenId id) {
 }
 
 void Detokenizer::Push(absl::Span<const TokenId> ids, std::string* text) {
-  while (!ids.empty()) {
-    if (pending_.empty()) ids.remove_prefix(tokenizer_.token_text().AppendWhole(ids, text));
-    if (ids.empty()) return;
-    absl::StrAppend(&pending_, tokenizer_.TokenBytes(ids[0]));
-    TakeWholeUtf8(/*final=*/false, &pending_, text);
-    ids.remove_prefix(1);
-  }
+  size_t whole = text->size();
+  text->append(pending_);
+  const size_t appended = tokenizer_.token_text().Append(ids, text);
+  if (pending_.empty()) whole += appended;
+  whole += WholeUtf8Length(absl::string_view(*text).substr(whole));
+  pending_.assign(*text, whole);
+  if (pending_.empty()) return;
+  text->resize(whole);
+  TakeWholeUtf8(/*final=*/false, &pending_, text);
 }
 
 std::string Detokenizer::Flush() {

@@ -1,6 +1,5 @@
 #include "runtime/text/token_text.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -24,33 +23,32 @@ TokenText::TokenText(const std::vector<std::string>& bytes) {
   bytes_.append(kSlack, '\0');
 }
 
-size_t TokenText::AppendWhole(absl::Span<const TokenId> ids, std::string* text) const {
+size_t TokenText::Append(absl::Span<const TokenId> ids, std::string* text) const {
   std::array<Place, 256> places;
-  size_t n = 0;
-  while (n < ids.size()) {
-    size_t count = 0;
+  size_t whole = 0;
+  bool is_whole = true;
+  while (!ids.empty()) {
+    const absl::Span<const TokenId> now = ids.subspan(0, places.size());
     size_t size = 0;
-    const size_t most = std::min(places.size(), ids.size() - n);
-    while (count < most) {
-      const Place place = PlaceOf(ids[n + count]);
-      if (!place.is_whole) break;
-      places[count++] = place;
-      size += place.size;
+    for (size_t i = 0; i < now.size(); ++i) {
+      places[i] = PlaceOf(now[i]);
+      is_whole &= places[i].is_whole;
+      whole += is_whole ? places[i].size : 0;
+      size += places[i].size;
     }
     const size_t before = text->size();
     text->resize(before + size + kSlack);
     char* to = text->data() + before;
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < now.size(); ++i) {
       const char* const from = bytes_.data() + places[i].begin;
       std::memcpy(to, from, kSlack);
       if (places[i].size > kSlack) std::memcpy(to, from, places[i].size);
       to += places[i].size;
     }
     text->resize(before + size);
-    n += count;
-    if (count < most) break;
+    ids.remove_prefix(now.size());
   }
-  return n;
+  return whole;
 }
 
 }  // namespace shoal

@@ -30,9 +30,9 @@ class TokenText {
     return absl::string_view(bytes_.data() + place.begin, place.size);
   }
 
-  // Appends the text of the first ids, up to one that is not whole UTF-8;
-  // returns how many. The text is UTF-8 if `text` was.
-  size_t AppendWhole(absl::Span<const TokenId> ids, std::string* text) const;
+  // Appends the bytes of all ids. Returns how many of these bytes, from the
+  // first on, come from tokens that are whole UTF-8.
+  size_t Append(absl::Span<const TokenId> ids, std::string* text) const;
 
   // One more than the greatest id.
   size_t size() const { return places_.size() - 1; }

@@ -53,21 +53,25 @@ Utf8Prefix NextUtf8(absl::string_view bytes) {
   return {Kind::kWhole, static_cast<size_t>(lead.length)};
 }
 
-absl::Status CheckUtf8(absl::string_view text) {
+size_t WholeUtf8Length(absl::string_view bytes) {
   size_t at = 0;
-  while (at < text.size()) {
-    if (at + 8 <= text.size() && EightAscii(text.data() + at)) {
+  while (at < bytes.size()) {
+    if (at + 8 <= bytes.size() && EightAscii(bytes.data() + at)) {
       at += 8;
       continue;
     }
-    const Utf8Prefix next = NextUtf8(text.substr(at));
-    if (next.kind != Utf8Prefix::Kind::kWhole) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("text is not UTF-8 at byte ", at, " of ", text.size()));
-    }
+    const Utf8Prefix next = NextUtf8(bytes.substr(at));
+    if (next.kind != Utf8Prefix::Kind::kWhole) break;
     at += next.length;
   }
-  return absl::OkStatus();
+  return at;
+}
+
+absl::Status CheckUtf8(absl::string_view text) {
+  const size_t whole = WholeUtf8Length(text);
+  if (whole == text.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("text is not UTF-8 at byte ", whole, " of ", text.size()));
 }
 
 void TakeWholeUtf8(bool final, std::string* pending, std::string* out) {

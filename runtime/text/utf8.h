@@ -27,6 +27,9 @@ struct Utf8Prefix {
 // REQUIRES: !bytes.empty().
 Utf8Prefix NextUtf8(absl::string_view bytes);
 
+// The bytes of the whole code points at the start of `bytes`.
+size_t WholeUtf8Length(absl::string_view bytes);
+
 // OK, or InvalidArgument with the offset of the first byte that is not part of
 // well-formed UTF-8. The message never quotes `text`.
 absl::Status CheckUtf8(absl::string_view text);
