@@ -128,6 +128,14 @@ float RuleN1(const float* x, const float* w, int64_t n) {
   return acc;
 }
 
+// Rule N3 likewise; a scale for every 128 of w.
+float RuleN3(const float* x, const float* w, int64_t n, const float* scale) {
+  float acc = 0;
+  for (int64_t k = 0; k < n; k += 128)
+    acc = std::fma(RuleN1(x + k, w + k, std::min<int64_t>(128, n - k)), scale[k / 128], acc);
+  return acc;
+}
+
 TEST(Bitwise, MatMulIsRulesN1AndN3) {
   const std::unique_ptr<Device> device = Make(Isa::kBest, 1);
   for (const Range& range : kRanges) {
@@ -147,19 +155,51 @@ TEST(Bitwise, MatMulIsRulesN1AndN3) {
           for (int64_t n = 0; n < shape.out; ++n) {
             const float* row = &x.data[static_cast<size_t>(r * shape.in)];
             expected.push_back(RuleN1(row, &w.data[static_cast<size_t>(n * shape.in)], shape.in));
-            float acc = 0;
-            for (int64_t k = 0; k < shape.in; k += 128) {
-              const float block = RuleN1(row + k, &w8.data[static_cast<size_t>(n * shape.in + k)],
-                                         std::min<int64_t>(128, shape.in - k));
-              acc = std::fma(block, scale.data[static_cast<size_t>(n / 128 * scale.cols + k / 128)],
-                             acc);
-            }
-            expected8.push_back(acc);
+            expected8.push_back(RuleN3(row, &w8.data[static_cast<size_t>(n * shape.in)], shape.in,
+                                       &scale.data[static_cast<size_t>(n / 128 * scale.cols)]));
           }
         }
       }
       EXPECT_EQ(got, expected) << range.name << " K " << shape.in;
       EXPECT_EQ(got8, expected8) << range.name << " K " << shape.in;
+    }
+  }
+}
+
+// Sizes at which kernels cut their work into blocks of rows, of columns and of K; too many products
+// for the portable kernels, so the others are compared with each other, and some results with the
+// rules.
+TEST(Bitwise, LargeMatMulIsTheSameOnEveryFastInstructionSetAndByTheRules) {
+  constexpr Shape kLarge[] = {{16, 150, 16500}, {20, 40, 8300}, {48, 20, 7168},  {64, 150, 7168},
+                              {65, 290, 1100},  {96, 33, 544},  {530, 290, 1100}};
+  for (const Shape& shape : kLarge) {
+    const Values x = In(kRanges[0], 13, shape.rows, shape.in);
+    const Values w = In(kRanges[0], 14, shape.out, shape.in);
+    const Values w8 = Rounded(RandomValues(15, shape.out, shape.in, 20), DType::kF8E4M3);
+    const Values scale = Scales(16, shape.out, shape.in);
+    std::vector<float> expected, expected8;
+    for (const Isa isa : SupportedIsas()) {
+      if (isa == Isa::kPortable && SupportedIsas().size() > 1) continue;
+      const std::unique_ptr<Device> device = Make(isa, 2);
+      Side s(*device);
+      const Tensor input = s.PutAct(x), out = s.OutF32(shape.rows, shape.out);
+      s.ops().MatMul(input, s.PutWeight(w, DType::kBF16), out);
+      const std::vector<float> got = s.Get(out);
+      s.ops().MatMul(input, s.PutWeight(w8, DType::kF8E4M3, scale), out);
+      const std::vector<float> got8 = s.Get(out);
+      if (expected.empty()) expected = got, expected8 = got8;
+      EXPECT_TRUE(got == expected) << IsaName(isa) << ", BF16, " << shape.rows << " rows";
+      EXPECT_TRUE(got8 == expected8) << IsaName(isa) << ", FP8, " << shape.rows << " rows";
+    }
+    const cpu::FlushDenormals flush;
+    for (int64_t i = 0; i < shape.rows * shape.out; i += 397) {
+      const int64_t row = i / shape.out, col = i % shape.out;
+      const float* of_x = &x.data[static_cast<size_t>(row * shape.in)];
+      const float* of_w = &w.data[static_cast<size_t>(col * shape.in)];
+      EXPECT_EQ(expected[static_cast<size_t>(i)], RuleN1(of_x, of_w, shape.in));
+      EXPECT_EQ(expected8[static_cast<size_t>(i)],
+                RuleN3(of_x, &w8.data[static_cast<size_t>(col * shape.in)], shape.in,
+                       &scale.data[static_cast<size_t>(col / 128 * scale.cols)]));
     }
   }
 }
@@ -296,6 +336,48 @@ TEST(Bitwise, AttentionIsTheSameOnEveryInstructionSetAndInAnyChunk) {
                                                all.begin() + (begin + n) * width * 2))
                 << n << " rows from " << begin;
           }
+        }
+        return all;
+      });
+    }
+  }
+}
+
+// Enough tiles that several are in flight at once and the largest score mostly stays; a layer that
+// begins at position 0, and one that begins within a tile.
+TEST(Bitwise, LongAttentionIsTheSameOnEveryInstructionSetAndForARowAlone) {
+  struct Form {
+    int64_t heads, rank, rope;
+  };
+  const std::vector<int32_t> blocks = {9, 3, 1, 4, 8, 0, 6, 2, 7, 5};
+  const std::vector<absl::Span<const int32_t>> tables = {blocks};
+  for (const Form& form : {Form{33, 64, 32}, Form{4, 512, 64}, Form{3, 20, 6}}) {
+    for (const int32_t first : {0, 37}) {
+      std::vector<RowPlace> places;
+      for (int32_t p = first; p < 610; ++p) places.push_back({p, 0});
+      const std::vector<RowPlace> rows = {{63, 0},  {255, 0}, {256, 0}, {319, 0},
+                                          {330, 0}, {331, 0}, {609, 0}};
+      const auto lines = static_cast<int64_t>(places.size()), count = int64_t{7};
+      const int64_t width = form.rank + form.rope, out_width = form.heads * form.rank;
+      const Values cached = Rounded(RandomValues(42, lines, width), DType::kBF16);
+      const Values q = Rounded(RandomValues(43, count, form.heads * width), DType::kBF16);
+      ExpectSameBitsEverywhere("long attention", [&](Side& s) {
+        KvLayer kv{s.OutAct(10 * kKvBlock, width), tables};
+        kv.first = first;
+        const auto [latent, rope] = s.PutAct(cached).Split(form.rank);
+        s.ops().AppendKv(kv, latent, rope, places);
+        const auto [q_latent, q_rope] = s.PutAct(q).Heads(form.heads).Split(form.rank);
+        const Tensor out = s.OutAct(count, out_width);
+        s.ops().MlaAttend(q_latent, q_rope, kv, rows, 0.2f, out.Heads(form.heads));
+        const Bytes all = s.Bytes(out);
+        for (const int64_t t : {0, 3, 6}) {
+          const Tensor alone = s.OutAct(1, out_width);
+          s.ops().MlaAttend(q_latent.Rows(t, 1), q_rope.Rows(t, 1), kv,
+                            absl::MakeConstSpan(rows).subspan(static_cast<size_t>(t), 1), 0.2f,
+                            alone.Heads(form.heads));
+          EXPECT_TRUE(s.Bytes(alone) ==
+                      Bytes(all.begin() + t * out_width * 2, all.begin() + (t + 1) * out_width * 2))
+              << "row " << t << " alone, first position " << first;
         }
         return all;
       });
