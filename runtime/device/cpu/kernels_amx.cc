@@ -15,9 +15,6 @@
 namespace shoal::cpu {
 namespace {
 
-// GCC's tile loads do not tell the compiler that they read memory.
-inline void Fence() { __asm__ volatile("" ::: "memory"); }
-
 // Rule N1 in the tile unit: TDPBF16PS is one chunk of it for 16 x 16 results. Tiles 0..3 hold
 // results, 4 and 5 rows, 6 and 7 weights. With up to 16 rows, four panels are in flight, which
 // hides the unit's latency while weights stream from memory; with more, 2 x 2 results share each
@@ -37,7 +34,7 @@ class AmxProduct {
   }
   template <class Side>
   void Run(const Block& b, Side& side) {
-    Fence();
+    TileFence();
     for (int64_t r = 0; r < b.rows; r += 32) {
       const int rows = static_cast<int>(b.rows - r < 32 ? b.rows - r : 32);
       const BF16* a = b.a + r / 16 * b.a_block;
@@ -68,7 +65,7 @@ class AmxProduct {
                                             : i == 2 || i == 3 || i == 5 ? lower
                                                                          : upper);
     }
-    Fence();
+    TileFence();
     _tile_loadconfig(&config);
   }
 

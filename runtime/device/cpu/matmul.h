@@ -15,7 +15,7 @@ inline constexpr int kSpan = 16;         // chunks of K that lie together in pac
 
 constexpr int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// out = x w^T for one weight; x packed by PackRows.
+// out = x w^T for one weight; x packed by PackRowBlock.
 struct MatMulTask {
   const BF16* x = nullptr;  // [ceil(chunks / kSpan)][ceil(rows / 16)][kSpan][16][32]
   int64_t rows = 0;

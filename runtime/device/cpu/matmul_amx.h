@@ -289,7 +289,7 @@ class AmxMatMul {
   const int64_t w_panel_;  // elements
   float* const acc_;       // results
   BF16* const wide_;       // widened weights
-  float* const part_;      // [2][4] products of 128 k
+  float* const part_;      // [2][kParts] products of 128 k
   bool flip_ = false;      // which of the two is the last
   Pending pending_;
   WeightAhead ahead_;

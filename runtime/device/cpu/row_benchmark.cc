@@ -59,8 +59,11 @@ Case GateCase(Side& s, int64_t rows, int gates) {
   auto turn = std::make_shared<size_t>(0);
   return {"Gate", [=, &s] { s.ops().Gate(x, w[(*turn)++ % w.size()], bias, config, out.get()); },
           [out] {
-            const auto* p = reinterpret_cast<const std::byte*>(out->weight.data());
-            return std::vector<std::byte>(p, p + out->weight.size() * sizeof(float));
+            const auto* weight = reinterpret_cast<const std::byte*>(out->weight.data());
+            const auto* expert = reinterpret_cast<const std::byte*>(out->expert.data());
+            std::vector<std::byte> both(weight, weight + out->weight.size() * sizeof(float));
+            both.insert(both.end(), expert, expert + out->expert.size() * sizeof(int32_t));
+            return both;
           },
           static_cast<double>(kExperts * kHidden * 4 + rows * kHidden * 2),
           static_cast<double>(rows * kExperts * kHidden)};
@@ -74,13 +77,14 @@ std::vector<Case> RowCases(Side& s, int64_t rows) {
                      bytes * static_cast<double>(rows), slots * static_cast<double>(rows)});
   };
   const Tensor x = s.PutF32(RandomValues(4, rows, kHidden));
-  const Tensor zero = s.PutF32(RandomValues(5, rows, kHidden, 0)),
+  // What is added to the same rows again and again is small.
+  const Tensor delta = s.PutF32(RandomValues(5, rows, kHidden, 1e-3f)),
                gain = s.PutF32(RandomValues(6, 1, kHidden));
   const Tensor wide = s.OutAct(rows, kHidden);
   add("RmsNorm", wide, kHidden * 6, kHidden * 3,
       [=, &s] { s.ops().RmsNorm(x, gain, 1e-6f, wide); });
   add("AddRmsNorm", wide, kHidden * 14, kHidden * 4,
-      [=, &s] { s.ops().AddRmsNorm(x, zero, gain, 1e-6f, wide); });
+      [=, &s] { s.ops().AddRmsNorm(x, delta, gain, 1e-6f, wide); });
   const Tensor gate = s.PutF32(RandomValues(7, rows, kInner)),
                up = s.PutF32(RandomValues(8, rows, kInner));
   const Tensor inner = s.OutAct(rows, kInner);
@@ -98,7 +102,7 @@ std::vector<Case> RowCases(Side& s, int64_t rows) {
   Routing routing{kTopK, {}, {}};
   for (int64_t i = 0; i < rows * kTopK; ++i) {
     routing.expert.push_back(static_cast<int32_t>(i % kTopK));
-    routing.weight.push_back(0);
+    routing.weight.push_back(1e-3f);
   }
   const Tensor home = s.PutAct(RandomValues(12, rows * kTopK, kHidden)),
                sum = s.PutF32(RandomValues(13, rows, kHidden));
