@@ -82,6 +82,31 @@ class Builder : public nlohmann::json_sax<json> {
   json* member_ = nullptr;   // of the innermost object: the key whose value comes next
 };
 
+// Whether `text` is UTF-8 in which nothing beyond ASCII controls a terminal or breaks a line.
+bool IsQuietUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<uint8_t>(text[i]);
+    const size_t n = lead < 0x80   ? 1
+                     : lead < 0xC2 ? 0
+                     : lead < 0xE0 ? 2
+                     : lead < 0xF0 ? 3
+                     : lead < 0xF5 ? 4
+                                   : 0;
+    if (n == 0 || text.size() - i < n) return false;
+    uint32_t code = n == 1 ? lead : lead & (0x7Fu >> n);
+    for (size_t k = 1; k < n; ++k) {
+      if ((text[i + k] & 0xC0) != 0x80) return false;
+      code = code << 6 | (text[i + k] & 0x3Fu);
+    }
+    const bool control = (code >= 0x80 && code < 0xA0) || code == 0x2028 || code == 0x2029;
+    const bool overlong = (n == 3 && code < 0x800) || (n == 4 && code < 0x10000);
+    const bool surrogate = code >= 0xD800 && code < 0xE000;
+    if (control || overlong || surrogate || code > 0x10FFFF) return false;
+    i += n;
+  }
+  return true;
+}
+
 // Cut where no character is torn apart.
 std::string Cut(std::string text) {
   constexpr size_t kLongest = 120;
@@ -93,7 +118,9 @@ std::string Cut(std::string text) {
 
 }  // namespace
 
-std::string Shown(absl::string_view text) { return Cut(absl::Utf8SafeCHexEscape(text)); }
+std::string Shown(absl::string_view text) {
+  return Cut(IsQuietUtf8(text) ? absl::Utf8SafeCHexEscape(text) : absl::CHexEscape(text));
+}
 
 std::string ShownJson(const json& value) {
   return Cut(value.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace));

@@ -15,9 +15,9 @@ namespace shoal {
 absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text, absl::string_view what,
                                                int max_depth = 8);
 
-// What an error message shows of a text or a value from outside: one line without control
-// characters, cut after some 120 bytes.  A name of a megabyte, or with a line break that forges a
-// log line, is quoted harmlessly.
+// What an error message shows of a text or a value from outside: one line of UTF-8 without control
+// characters, whatever its bytes are, cut after some 120.  A name of a megabyte, or with a line
+// break that forges a log line, is quoted harmlessly.
 std::string Shown(absl::string_view text);
 std::string ShownJson(const nlohmann::json& value);
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 
 namespace shoal {
@@ -50,6 +51,13 @@ TEST(Shown, IsOneShortLine) {
   EXPECT_EQ(Shown("model.layers.0"), "model.layers.0");
   EXPECT_EQ(Shown(absl::string_view("a\n\x1b[31m\0\x7f", 9)), "a\\n\\x1b[31m\\x00\\x7f");
   EXPECT_EQ(Shown("\xe4\xb8\xad"), "\xe4\xb8\xad");
+  // Not ASCII, and yet a control (CSI), a new line (NEL, U+2028), or no UTF-8 at all.
+  EXPECT_EQ(Shown("a\xc2\x9bz"), "a\\xc2\\x9bz");
+  EXPECT_EQ(Shown("a\xc2\x85z"), "a\\xc2\\x85z");
+  EXPECT_EQ(Shown("a\xe2\x80\xa8z"), "a\\xe2\\x80\\xa8z");
+  for (const char* text :
+       {"\xff", "\xe4\xb8", "\xc0\x8a", "\xe0\x80\x8a", "\xed\xa0\x80", "\xf4\x90\x80\x80"})
+    EXPECT_EQ(Shown(text), absl::CHexEscape(text));
   EXPECT_EQ(Shown(std::string(120, 'x')), std::string(120, 'x'));
   EXPECT_EQ(Shown(std::string(1000, 'x')), std::string(120, 'x') + "... (1000 bytes)");
   // The cut does not tear a character apart.
