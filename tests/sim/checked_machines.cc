@@ -232,6 +232,24 @@ WorkerEffect CheckedMachines::EffectOf(MemberAction& action) {
   return {Kind::kStop, kNone, kNone};
 }
 
+std::vector<RouterEffect> CheckedMachines::EffectsOf(Membership::Actions actions) {
+  std::vector<RouterEffect> effects;
+  for (MembershipAction& action : actions) {
+    const auto* send = std::get_if<SendToWorker>(&action);
+    if (send != nullptr && send->message.has_pulse()) continue;  // only the time between matters
+    if (std::holds_alternative<WorkerAdmitted>(action)) continue;
+    if (std::holds_alternative<WorkerGone>(action)) continue;
+    effects.push_back(EffectOf(action));
+  }
+  return effects;
+}
+
+std::vector<WorkerEffect> CheckedMachines::EffectsOf(Member::Actions actions) {
+  std::vector<WorkerEffect> effects;
+  for (MemberAction& action : actions) effects.push_back(EffectOf(action));
+  return effects;
+}
+
 RouterOutcome CheckedMachines::Run(Id id, const RouterInput& input) {
   RouterState& before = routers_[id];
   auto machine = seams_.copy_membership(*before.machine);
@@ -242,22 +260,16 @@ RouterOutcome CheckedMachines::Run(Id id, const RouterInput& input) {
     if (m.has_join()) reported = std::max(reported, m.join().highest_promise().number());
     if (m.has_refused()) reported = std::max(reported, m.refused().highest_promise().number());
   }
-  Membership::Actions actions = Feed(*machine, &now, input);
-  std::string twin;
+  RouterOutcome outcome;
+  outcome.effects = EffectsOf(Feed(*machine, &now, input));
   if (before.twin != nullptr) {  // the digest must have said it all
     ++cross_checks_;
-    Feed(*before.twin, &before.twin_now, input);
-    twin = before.twin->Digest(before.twin_now);
-    CHECK_EQ(twin, machine->Digest(now)) << "the digest of Membership leaves something out";
+    const bool same = EffectsOf(Feed(*before.twin, &before.twin_now, input)) == outcome.effects;
+    CHECK(same && before.twin->Digest(before.twin_now) == machine->Digest(now))
+        << "the digest of Membership leaves something out:\n"
+        << before.twin->Digest(before.twin_now) << "\nand\n"
+        << machine->Digest(now);
     before.twin.reset();
-  }
-  RouterOutcome outcome;
-  for (MembershipAction& action : actions) {
-    const auto* send = std::get_if<SendToWorker>(&action);
-    if (send != nullptr && send->message.has_pulse()) continue;  // only the time between matters
-    if (std::holds_alternative<WorkerAdmitted>(action)) continue;
-    if (std::holds_alternative<WorkerGone>(action)) continue;
-    outcome.effects.push_back(EffectOf(action));
   }
   outcome.violation = Judge(routers_[id], outcome);
   outcome.next = InternRouter(std::move(machine), now, reported);
@@ -268,16 +280,17 @@ WorkerOutcome CheckedMachines::Run(Id id, const WorkerInput& input) {
   WorkerState& before = workers_[id];
   auto machine = seams_.copy_member(*before.machine);
   absl::Time now = before.now;
-  Member::Actions actions = Feed(*machine, &now, input);
+  WorkerOutcome outcome;
+  outcome.effects = EffectsOf(Feed(*machine, &now, input));
   if (before.twin != nullptr) {
     ++cross_checks_;
-    Feed(*before.twin, &before.twin_now, input);
-    CHECK_EQ(before.twin->Digest(before.twin_now), machine->Digest(now))
-        << "the digest of Member leaves something out";
+    const bool same = EffectsOf(Feed(*before.twin, &before.twin_now, input)) == outcome.effects;
+    CHECK(same && before.twin->Digest(before.twin_now) == machine->Digest(now))
+        << "the digest of Member leaves something out:\n"
+        << before.twin->Digest(before.twin_now) << "\nand\n"
+        << machine->Digest(now);
     before.twin.reset();
   }
-  WorkerOutcome outcome;
-  for (MemberAction& action : actions) outcome.effects.push_back(EffectOf(action));
   outcome.violation = Judge(*before.machine, *machine);
   outcome.next = InternWorker(std::move(machine), now);
   return outcome;

@@ -81,11 +81,13 @@ struct RouterEffect {
   int connection = 0;
   Id message = kNone;
   std::vector<int> by_rank;  // kUp
+  friend bool operator==(const RouterEffect&, const RouterEffect&) = default;
 };
 struct WorkerEffect {
   enum class Kind : uint8_t { kSend, kBuild, kStopBuild, kAttach, kLeave, kStop } kind;
   Id message = kNone;
   Id group = kNone;  // kBuild
+  friend bool operator==(const WorkerEffect&, const WorkerEffect&) = default;
 };
 
 struct RouterOutcome {
@@ -102,7 +104,7 @@ struct WorkerOutcome {
 // Machines, messages and groups as small numbers: equal numbers mean equal things, so a world is a
 // tuple of numbers and a transition that was seen before is looked up. Machines are told apart by
 // their Digest(); that nothing is missing in it is checked on the way: of two machines with one
-// digest, now and then both take the step, and must come out alike.
+// digest, now and then both take the step, and must do the same and come out alike.
 class CheckedMachines {
  public:
   // How far a router's clock goes in one step: two steps exceed the lease.
@@ -155,6 +157,8 @@ class CheckedMachines {
   WorkerOutcome Run(Id worker, const WorkerInput& input);
   RouterEffect EffectOf(MembershipAction& action);
   WorkerEffect EffectOf(MemberAction& action);
+  std::vector<RouterEffect> EffectsOf(Membership::Actions actions);
+  std::vector<WorkerEffect> EffectsOf(Member::Actions actions);
   // What can be said of one machine's step; empty when all is well.
   std::string Judge(const RouterState& before, const RouterOutcome& outcome) const;
   static std::string Judge(const Member& before, const Member& after);
