@@ -89,10 +89,12 @@ Tokenizer::Tokenizer(std::unique_ptr<const PreTokenizer> pre_tokenizer,
   }
 }
 
-absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(absl::string_view text) const {
+absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(absl::string_view text,
+                                                       size_t* merge_steps) const {
   RETURN_IF_ERROR(CheckUtf8(text));
   std::vector<TokenId> ids;
-  AppendIds(text, &ids);
+  const size_t steps = AppendIds(text, &ids);
+  if (merge_steps != nullptr) *merge_steps = steps;
   return ids;
 }
 
@@ -138,13 +140,20 @@ absl::StatusOr<std::vector<TokenId>> Tokenizer::EncodeWithAddedTokens(
   return ids;
 }
 
-void Tokenizer::AppendIds(absl::string_view checked_text, std::vector<TokenId>* ids) const {
+size_t Tokenizer::AppendIds(absl::string_view checked_text, std::vector<TokenId>* ids) const {
+  // Below, hardly any piece comes twice.
+  constexpr size_t kMemoPays = 1000;
+  std::optional<PieceMemo> memo;
+  if (checked_text.size() >= kMemoPays) memo.emplace(checked_text, ids);
   std::array<size_t, 256> ends;
+  size_t steps = 0;
   for (size_t at = 0; at < checked_text.size();) {
     const size_t n = pre_tokenizer_->Cut(checked_text, at, absl::MakeSpan(ends));
-    bpe_->Encode(checked_text, at, absl::MakeConstSpan(ends.data(), n), ids);
+    steps += bpe_->Encode(checked_text, at, absl::MakeConstSpan(ends.data(), n),
+                          memo.has_value() ? &*memo : nullptr, ids);
     at = ends[n - 1];
   }
+  return steps;
 }
 
 std::optional<TokenId> Tokenizer::IdOf(absl::string_view added_token) const {

@@ -38,8 +38,10 @@ class Tokenizer {
   // From the contents of a tokenizer.json.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Parse(absl::string_view json);
 
-  // The ids of untrusted text. Text of n bytes has at most n ids.
-  absl::StatusOr<std::vector<TokenId>> Encode(absl::string_view text) const;
+  // The ids of untrusted text. Text of n bytes has at most n ids. Takes time
+  // n log n at worst: `merge_steps`, unless null, becomes the steps counted.
+  absl::StatusOr<std::vector<TokenId>> Encode(absl::string_view text,
+                                              size_t* merge_steps = nullptr) const;
 
   // The ids of a prompt. Adjacent text pieces are encoded as one text.
   // InvalidArgument naming a token that this tokenizer does not have.
@@ -71,7 +73,8 @@ class Tokenizer {
             const std::vector<AddedToken>& added_tokens, std::vector<std::string> token_bytes,
             std::string digest);
 
-  void AppendIds(absl::string_view checked_text, std::vector<TokenId>* ids) const;
+  // Returns the steps of merging.
+  size_t AppendIds(absl::string_view checked_text, std::vector<TokenId>* ids) const;
 
   const std::unique_ptr<const PreTokenizer> pre_tokenizer_;
   const std::unique_ptr<const Bpe> bpe_;

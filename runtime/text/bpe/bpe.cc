@@ -9,13 +9,14 @@
 
 #include "runtime/base/status_macros.h"
 #include "runtime/text/bpe/merge_loop.h"
+#include "runtime/text/bpe/window_merge.h"
 
 namespace shoal {
 namespace {
 
-// Of a window, tokens up to here are kept; what comes behind may still depend
-// on what the window does not show.
-constexpr size_t kKeptOfWindow = ShortMerge::kMax * 3 / 4;
+constexpr size_t kShortWindow = 32;
+// For pieces whose tokens are too long for short windows, such as blanks.
+constexpr size_t kLongWindow = 1024;
 
 absl::Status CheckBytesHaveTokens(const std::vector<std::string>& token_bytes) {
   std::array<bool, 256> has_token{};
@@ -77,8 +78,8 @@ Bpe::Bpe(const std::vector<std::string>& token_bytes, MergeTable table)
       characters_(token_bytes, table_, order_),
       words_(WordsOf(token_bytes, table_, order_, characters_)) {}
 
-void Bpe::Encode(absl::string_view text, size_t begin, absl::Span<const size_t> ends,
-                 std::vector<TokenId>* ids) const {
+size_t Bpe::Encode(absl::string_view text, size_t begin, absl::Span<const size_t> ends,
+                   PieceMemo* memo, std::vector<TokenId>* ids) const {
   // The slots of many words are fetched before the first is looked at.
   constexpr size_t kBatch = 32;
   struct Search {
@@ -86,6 +87,7 @@ void Bpe::Encode(absl::string_view text, size_t begin, absl::Span<const size_t> 
     size_t slot;
   };
   std::array<Search, kBatch> searches;
+  size_t steps = 0;
   while (!ends.empty()) {
     const absl::Span<const size_t> batch = ends.subspan(0, kBatch);
     size_t p = begin;
@@ -102,14 +104,16 @@ void Bpe::Encode(absl::string_view text, size_t begin, absl::Span<const size_t> 
       const TokenId word = piece.size() <= WordKey::kMaxInline
                                ? words_.Find(searches[i].key, searches[i].slot)
                                : words_.Find(piece);
+      const auto merge = [&] { return Merge(piece, ids); };
       if (word >= 0) {
         ids->push_back(word);
       } else {
-        Merge(piece, ids);
+        steps += memo != nullptr ? memo->Append(begin, piece.size(), merge) : merge();
       }
     }
     ends.remove_prefix(batch.size());
   }
+  return steps;
 }
 
 size_t Bpe::Merge(absl::string_view piece, std::vector<TokenId>* ids) const {
@@ -125,36 +129,17 @@ size_t Bpe::Merge(absl::string_view piece, std::vector<TokenId>* ids) const {
   std::vector<TokenId> start;
   characters_.AppendStart(piece, &start);
   size_t steps = 0;
-  if (order_.well_founded() && MergeByWindows(start, ids, &steps)) return steps;
+  if (order_.well_founded()) {
+    for (const size_t window : {kShortWindow, kLongWindow}) {
+      WindowMerge merge(table_, order_, window);
+      const bool done = merge.Run(start, ids);
+      steps += merge.steps();
+      if (done) return steps;
+    }
+  }
   steps += LongMerge(table_, &start);
   ids->insert(ids->end(), start.begin(), start.end());
   return steps;
-}
-
-bool Bpe::MergeByWindows(const std::vector<TokenId>& start, std::vector<TokenId>* ids,
-                         size_t* steps) const {
-  const size_t before = ids->size();
-  for (size_t at = 0; at < start.size();) {
-    const size_t n = std::min(ShortMerge::kMax, start.size() - at);
-    const bool is_last = at + n == start.size();
-    const ShortMerge merge(table_, start.data() + at, n);
-    *steps += merge.steps();
-    size_t kept = 0;
-    bool holds = true;
-    merge.ForEach([&](TokenId token, size_t end) {
-      if (!is_last && end > kKeptOfWindow) return false;
-      if (kept == 0 && ids->size() > before) holds = order_.BorderHolds(ids->back(), token);
-      ids->push_back(token);
-      kept = end;
-      return holds;
-    });
-    if (!holds || kept == 0) {
-      ids->resize(before);
-      return false;
-    }
-    at += kept;
-  }
-  return true;
 }
 
 }  // namespace shoal

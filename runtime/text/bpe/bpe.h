@@ -16,6 +16,7 @@
 #include "runtime/text/bpe/closed_characters.h"
 #include "runtime/text/bpe/merge_order.h"
 #include "runtime/text/bpe/merge_table.h"
+#include "runtime/text/bpe/piece_memo.h"
 #include "runtime/text/bpe/word_table.h"
 
 namespace shoal {
@@ -23,11 +24,12 @@ namespace shoal {
 // Starts from one token per byte and merges, as long as any merge of the table
 // applies, the adjacent pair of the lowest rank (of equals the leftmost).
 //
-// Four ways give the ids that this rule gives, and less work: a piece that is a
-// token is looked up; merging starts from closed characters; a long piece goes
-// by windows whose seams are checked; where a seam does not hold, by a heap.
+// Ways that give the ids that this rule gives, and less work: a piece that is a
+// token is looked up; one that came before in the same text is copied; merging
+// starts from closed characters; a long piece goes by windows whose seams are
+// checked; where a seam does not hold, by a heap.
 //
-// Immutable once made, therefore thread-safe: no cache, nothing of a text stays.
+// Immutable once made, therefore thread-safe: nothing of a text stays.
 class Bpe {
  public:
   using MergeRule = MergeTable::Rule;
@@ -41,20 +43,18 @@ class Bpe {
   // Appends the tokens of the pieces of `text` that end at `ends`; the first
   // begins at `begin`, each other where the one before ends. REQUIRES: `text`
   // and its pieces are UTF-8, and each piece is shorter than 2^31 bytes.
-  void Encode(absl::string_view text, size_t begin, absl::Span<const size_t> ends,
-              std::vector<TokenId>* ids) const;
+  // `memo`, unless null, is of the same text and ids. Returns the steps of all
+  // merges.
+  size_t Encode(absl::string_view text, size_t begin, absl::Span<const size_t> ends,
+                PieceMemo* memo, std::vector<TokenId>* ids) const;
 
   // Appends the tokens of one piece by merging. Time n log n in its length at
-  // worst; returns what it is proportional to: probes of the merge table and
+  // worst; returns what it is proportional to: probes of the tables and
   // elements pushed to the heap.
   size_t Merge(absl::string_view piece, std::vector<TokenId>* ids) const;
 
  private:
   Bpe(const std::vector<std::string>& token_bytes, MergeTable table);
-
-  // Windows over `start`; false, and nothing appended, if a seam does not hold.
-  bool MergeByWindows(const std::vector<TokenId>& start, std::vector<TokenId>* ids,
-                      size_t* steps) const;
 
   const MergeTable table_;
   const MergeOrder order_;

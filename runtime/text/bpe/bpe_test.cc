@@ -10,6 +10,8 @@
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
 
+#include "runtime/text/bpe/piece_memo.h"
+
 namespace shoal {
 namespace {
 
@@ -36,7 +38,7 @@ class BpeTest : public testing::Test {
   std::vector<TokenId> Encode(const Bpe& bpe, absl::string_view piece) {
     std::vector<TokenId> ids;
     const size_t end = piece.size();
-    if (end > 0) bpe.Encode(piece, 0, absl::MakeConstSpan(&end, 1), &ids);
+    if (end > 0) bpe.Encode(piece, 0, absl::MakeConstSpan(&end, 1), nullptr, &ids);
     return ids;
   }
 
@@ -87,6 +89,54 @@ TEST_F(BpeTest, AgreesWithTheRuleOnPiecesOfEveryLength) {
     while (piece.size() < size) piece.push_back("aaabbc"[random() % 6]);
     ASSERT_EQ(Encode(**bpe, piece), EncodeNaively(piece)) << piece;
   }
+}
+
+// Blocks of whole periods are repeated; what stands before and behind the run,
+// and where in a period it ends, must not matter.
+TEST_F(BpeTest, AgreesWithTheRuleOnPeriodicPieces) {
+  // Tokens longer than a short window.
+  for (TokenId run = 259; bytes_[run].size() < 64; run = static_cast<TokenId>(bytes_.size()) - 1) {
+    Merge(run, run);
+  }
+  const auto bpe = Bpe::Create(bytes_, rules_);
+  ASSERT_TRUE(bpe.ok());
+  std::mt19937 random(10);
+  for (int trial = 0; trial < 160; ++trial) {
+    std::string period;
+    const size_t length = 1 + random() % 7;
+    while (period.size() < length) period.push_back("aaab"[random() % 4]);
+    std::string piece(random() % 4, "ab"[random() % 2]);
+    const size_t size = 65 + random() % (trial % 20 == 0 ? 1500 : 300);
+    while (piece.size() < size) piece += period;
+    piece.resize(size);
+    if (trial % 2 == 0) piece += "abcaab";
+    ASSERT_EQ(Encode(**bpe, piece), EncodeNaively(piece)) << piece;
+  }
+}
+
+// Pieces of one text that come again, in any order, some in one another's slots.
+TEST_F(BpeTest, MemoChangesNothing) {
+  const auto bpe = Bpe::Create(bytes_, rules_);
+  ASSERT_TRUE(bpe.ok());
+  std::mt19937 random(11);
+  std::string text;
+  std::vector<size_t> ends;
+  std::vector<TokenId> expected;
+  for (int i = 0; i < 5000; ++i) {
+    std::string piece;
+    const size_t size = 1 + random() % (i % 9 == 0 ? 40 : 9);
+    while (piece.size() < size) piece.push_back("aaabbc"[random() % 6]);
+    text += piece;
+    ends.push_back(text.size());
+    const std::vector<TokenId> ids = Encode(**bpe, piece);
+    expected.insert(expected.end(), ids.begin(), ids.end());
+  }
+  std::vector<TokenId> ids;
+  PieceMemo memo(text, &ids);
+  const size_t steps = (*bpe)->Encode(text, 0, ends, &memo, &ids);
+  EXPECT_EQ(ids, expected);
+  ids.clear();
+  EXPECT_LT(steps, (*bpe)->Encode(text, 0, ends, nullptr, &ids));
 }
 
 // Any table whatever: words that merging does not reach, characters that are

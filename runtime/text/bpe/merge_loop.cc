@@ -70,7 +70,7 @@ ShortMerge::ShortMerge(const MergeTable& table, const TokenId* tokens, size_t n)
   }
 }
 
-size_t LongMerge(const MergeTable& table, std::vector<TokenId>* tokens) {
+size_t LongMerge(const MergeTable& table, std::vector<TokenId>* tokens, std::vector<size_t>* ends) {
   const auto n = static_cast<int32_t>(tokens->size());
   size_t steps = 0;
   std::vector<Node> nodes(tokens->size());
@@ -103,7 +103,11 @@ size_t LongMerge(const MergeTable& table, std::vector<TokenId>* tokens) {
     push(best.left_node);
   }
   tokens->clear();
-  for (int32_t i = 0; i < n; i = nodes[i].next) tokens->push_back(nodes[i].id);
+  if (ends != nullptr) ends->clear();
+  for (int32_t i = 0; i < n; i = nodes[i].next) {
+    tokens->push_back(nodes[i].id);
+    if (ends != nullptr) ends->push_back(static_cast<size_t>(nodes[i].next));
+  }
   return steps;
 }
 

@@ -40,10 +40,12 @@ class ShortMerge {
   std::array<uint8_t, kMax> next_;
 };
 
-// Any number, with a heap: time n log n. Merges in place. Returns the probes
-// of the merge table and the elements pushed to the heap.
+// Any number, with a heap: time n log n. Merges in place; `ends`, unless null,
+// becomes for each token that is left the tokens before merging up to its end.
+// Returns the probes of the merge table and the elements pushed to the heap.
 // REQUIRES: fewer than 2^31 tokens.
-size_t LongMerge(const MergeTable& table, std::vector<TokenId>* tokens);
+size_t LongMerge(const MergeTable& table, std::vector<TokenId>* tokens,
+                 std::vector<size_t>* ends = nullptr);
 
 }  // namespace shoal
 

@@ -2,19 +2,17 @@
 
 namespace shoal {
 
-MergeOrder::MergeOrder(const MergeTable& table, size_t tokens)
-    : table_(table), made_by_(tokens, -1) {
+MergeOrder::MergeOrder(const MergeTable& table, size_t tokens) : table_(table), made_(tokens) {
   std::vector<bool> is_made(tokens);
   for (const MergeTable::Rule& rule : table.rules())
     is_made[static_cast<size_t>(rule.merged)] = true;
   for (size_t rank = 0; rank < table.rules().size(); ++rank) {
     const MergeTable::Rule& rule = table.rules()[rank];
-    int32_t& made_by = made_by_[static_cast<size_t>(rule.merged)];
-    if (made_by >= 0) well_founded_ = false;
+    if (MadeBy(rule.merged) >= 0) well_founded_ = false;
     for (const TokenId part : {rule.left, rule.right}) {
       if (is_made[static_cast<size_t>(part)] && MadeBy(part) < 0) well_founded_ = false;
     }
-    made_by = static_cast<int32_t>(rank);
+    made_[static_cast<size_t>(rule.merged)] = {static_cast<int32_t>(rank), rule.left, rule.right};
   }
 }
 
@@ -23,9 +21,8 @@ bool MergeOrder::BorderHolds(TokenId left, TokenId right) const {
 }
 
 bool MergeOrder::IsReachable(TokenId token) const {
-  if (MadeBy(token) < 0) return true;
-  const MergeTable::Rule& rule = table_.rules()[static_cast<size_t>(MadeBy(token))];
-  return InnerBordersHold(rule.left, rule.right);
+  const Made& made = made_[static_cast<size_t>(token)];
+  return made.by < 0 || InnerBordersHold(made.left, made.right);
 }
 
 // Goes back in time from the finished tokens to their bytes, undoing the later
@@ -36,15 +33,15 @@ bool MergeOrder::InnerBordersHold(TokenId left, TokenId right) const {
   uint32_t left_taken_by = MergeTable::kNoRank;
   uint32_t right_taken_by = MergeTable::kNoRank;
   while (true) {
-    const int32_t left_made_by = MadeBy(left);
-    const int32_t right_made_by = MadeBy(right);
-    if (left_made_by < 0 && right_made_by < 0) return true;
-    if (left_made_by > right_made_by) {
-      left_taken_by = static_cast<uint32_t>(left_made_by);
-      left = table_.rules()[left_taken_by].right;
+    const Made& left_made = made_[static_cast<size_t>(left)];
+    const Made& right_made = made_[static_cast<size_t>(right)];
+    if (left_made.by < 0 && right_made.by < 0) return true;
+    if (left_made.by > right_made.by) {
+      left_taken_by = static_cast<uint32_t>(left_made.by);
+      left = left_made.right;
     } else {
-      right_taken_by = static_cast<uint32_t>(right_made_by);
-      right = table_.rules()[right_taken_by].left;
+      right_taken_by = static_cast<uint32_t>(right_made.by);
+      right = right_made.left;
     }
     const uint32_t rank = table_.Rank(left, right);
     if (rank < left_taken_by && rank <= right_taken_by && rank != MergeTable::kNoRank) return false;

@@ -40,13 +40,20 @@ class MergeOrder {
   bool IsReachable(TokenId token) const;
 
   // The rule that makes the token; -1 if none does.
-  int32_t MadeBy(TokenId token) const { return made_by_[static_cast<size_t>(token)]; }
+  int32_t MadeBy(TokenId token) const { return made_[static_cast<size_t>(token)].by; }
 
  private:
+  // The rule that makes a token, and its sides, where one look finds all.
+  struct Made {
+    int32_t by = -1;
+    TokenId left = -1;
+    TokenId right = -1;
+  };
+
   bool InnerBordersHold(TokenId left, TokenId right) const;
 
   const MergeTable& table_;
-  std::vector<int32_t> made_by_;  // by token
+  std::vector<Made> made_;  // by token
   bool well_founded_ = true;
 };
 

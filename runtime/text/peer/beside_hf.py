@@ -17,6 +17,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import tokenizers  # noqa: E402  reads the environment
 
 ROUNDS = 3
+DECODED_TOGETHER = [64, 1]  # a router pushes ids one by one
 
 
 class Ours:
@@ -73,19 +74,23 @@ def measure(kind, path, ours, peer):
     ways = [peer.batch, peer.one_by_one]
     trial = [peer.seconds(way, texts) for way in ways]
     best = min((0, 1), key=lambda i: trial[i][0])
-    ours_seconds, peer_seconds, decode = [ours.tell("encode")[0]], [trial[best][0]], []
+    first_seconds, steps = ours.tell("encode")
+    ours_seconds, peer_seconds = [first_seconds], [trial[best][0]]
+    decode = {together: [] for together in DECODED_TOGETHER}
     check_equal(kind, ours, trial[best][1], path.with_suffix(".ids"))
     del trial
     for _ in range(ROUNDS):
         ours_seconds.append(ours.tell("encode")[0])
-        seconds, tokens = ours.tell("decode")
-        decode.append(tokens / seconds)
+        for together, rates in decode.items():
+            seconds, tokens = ours.tell(f"decode {together}")
+            rates.append(tokens / seconds)
         peer_seconds.append(peer.seconds(ways[best], texts)[0])
     our_rate = len(data) / statistics.median(ours_seconds[1:]) / 1e6
     peer_rate = len(data) / statistics.median(peer_seconds) / 1e6
     print(f"| {kind} | {len(data) / 1e6:.1f} MB | {our_rate:.0f} | {peer_rate:.1f} "
-          f"({ways[best].__name__}) | {our_rate / peer_rate:.0f} | "
-          f"{statistics.median(decode) / 1e6:.0f} |", flush=True)
+          f"({ways[best].__name__}) | {our_rate / peer_rate:.1f} | {steps / len(data):.2f} | "
+          + " | ".join(f"{statistics.median(rates) / 1e6:.0f}" for rates in decode.values())
+          + " |", flush=True)
 
 
 def main():
@@ -93,8 +98,9 @@ def main():
     ours, peer = Ours(program, tokenizer_json), HuggingFace(tokenizer_json)
     print(f"load: ours {ours.load_seconds:.2f} s, tokenizers {tokenizers.__version__} "
           f"{peer.load_seconds:.2f} s\n")
-    print("| text | size | ours MB/s | tokenizers MB/s (its faster way) | ratio | decode M tokens/s |")
-    print("|---|---|---|---|---|---|")
+    print("| text | size | ours MB/s | tokenizers MB/s (its faster way) | ratio | merge steps per byte "
+          + "".join(f"| decode M tokens/s, {together} at a time " for together in DECODED_TOGETHER) + "|")
+    print("|---|---|---|---|---|---|---|---|")
     for path in sorted(pathlib.Path(folder).iterdir(), key=lambda p: p.stat().st_mtime_ns):
         measure(path.name, path, ours, peer)
 

@@ -5,9 +5,10 @@
 //
 // prints the seconds to load the file, then obeys one command per line:
 //   read FILE   documents, with a NUL between
-//   encode      prints the seconds to encode every document
-//   decode      prints the seconds to stream every document's ids back to
-//               text, 64 at a time, and the number of ids
+//   encode      prints the seconds to encode every document, and the steps
+//               that merging took
+//   decode N    prints the seconds to stream every document's ids back to
+//               text, N at a time, and the number of ids
 //   ids FILE    writes the ids as int32, -1 behind each document
 
 #include <ctime>
@@ -58,17 +59,20 @@ class TimedTokenizer {
   void Encode() {
     ids_.clear();
     ids_.reserve(documents_.size());
+    size_t steps = 0;
     const double start = ProcessorSeconds();
     for (const std::string& document : documents_) {
-      auto ids = tokenizer_->Encode(document);
+      size_t merge_steps;
+      auto ids = tokenizer_->Encode(document, &merge_steps);
       CHECK(ids.ok());
+      steps += merge_steps;
       ids_.push_back(*std::move(ids));
     }
-    std::cout << ProcessorSeconds() - start << std::endl;
+    std::cout << ProcessorSeconds() - start << " " << steps << std::endl;
   }
 
-  void Decode() {
-    constexpr size_t kStep = 64;  // ids that come together
+  // `step` ids come together; one alone as a router pushes it.
+  void Decode(size_t step) {
     size_t count = 0;
     size_t bytes = 0;
     std::string text;
@@ -76,9 +80,13 @@ class TimedTokenizer {
     for (const std::vector<TokenId>& ids : ids_) {
       Detokenizer detokenizer(*tokenizer_);
       for (absl::Span<const TokenId> rest = ids; !rest.empty();) {
-        const absl::Span<const TokenId> now = rest.subspan(0, kStep);
-        text.clear();
-        detokenizer.Push(now, &text);
+        const absl::Span<const TokenId> now = rest.subspan(0, step);
+        if (step == 1) {
+          text = detokenizer.Push(now[0]);
+        } else {
+          text.clear();
+          detokenizer.Push(now, &text);
+        }
         bytes += text.size();
         rest.remove_prefix(now.size());
       }
@@ -123,7 +131,11 @@ int main(int argc, char** argv) {
     if (command == "read" || command == "ids") std::getline(std::cin >> std::ws, path);
     if (command == "read") tokenizer.Read(path);
     if (command == "encode") tokenizer.Encode();
-    if (command == "decode") tokenizer.Decode();
+    if (command == "decode") {
+      size_t step = 0;
+      CHECK(std::cin >> step && step > 0);
+      tokenizer.Decode(step);
+    }
     if (command == "ids") tokenizer.WriteIds(path);
   }
 }
