@@ -3,14 +3,14 @@
 #ifndef SHOAL_RUNTIME_TEXT_BPE_PIECE_MEMO_H_
 #define SHOAL_RUNTIME_TEXT_BPE_PIECE_MEMO_H_
 
+#include <strings.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
-
-#include <strings.h>
 
 #include "absl/strings/string_view.h"
 

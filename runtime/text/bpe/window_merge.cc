@@ -16,8 +16,8 @@ bool WindowMerge::Run(absl::Span<const TokenId> start, std::vector<TokenId>* ids
     Merge(window);
     const bool is_last = window.size() == rest.size();
     const size_t kept = is_last ? window.size() : window_ - window_ / 4;
-    const auto count = static_cast<size_t>(
-        std::upper_bound(ends_.begin(), ends_.end(), kept) - ends_.begin());
+    const auto count =
+        static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), kept) - ends_.begin());
     if (count == 0 || (ids->size() > before && !order_.BorderHolds(ids->back(), tokens_[0]))) {
       ids->resize(before);
       return false;
