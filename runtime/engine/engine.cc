@@ -65,7 +65,7 @@ absl::Status CheckRequest(const Request& request, const Limits& limits) {
     return absl::InvalidArgumentError(
         "emitted ends with one of stop_tokens: the generation is over");
   }
-  return Validate(request.sampling);
+  return Validate(request.sampling, limits.vocab);
 }
 
 class EngineImpl final : public Engine {

@@ -9,7 +9,6 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/sampling/sampler.h"
 
 namespace shoal {
 namespace {
@@ -157,7 +156,19 @@ std::vector<absl::StatusOr<TokenId>> EngineLoop::SampleAll(const StepPlan& plan,
     parts_.device.Download(
         reinterpret_cast<const std::byte*>(logits.At<float>(row)),
         {reinterpret_cast<std::byte*>(host.data()), host.size() * sizeof(float)});
-    samples.push_back(Sample(host, piece.sampling, piece.choice, piece.end()));
+    const Request& request = *piece.request;
+    const absl::StatusOr<SampledToken> token = Sample({.logits = host,
+                                                       .options = request.sampling,
+                                                       .prompt = request.prompt,
+                                                       .output = piece.output,
+                                                       .choice = request.choice,
+                                                       .stop_tokens = request.stop_tokens},
+                                                      sampler_scratch_);
+    if (token.ok()) {
+      samples.push_back(token->id);
+    } else {
+      samples.push_back(token.status());
+    }
   }
   return samples;
 }

@@ -19,6 +19,7 @@
 #include "runtime/kv/kv_cache.h"
 #include "runtime/metrics/engine_metrics.h"
 #include "runtime/model/model.h"
+#include "runtime/sampling/sampler.h"
 #include "runtime/tensor/arena.h"
 
 namespace shoal {
@@ -68,6 +69,7 @@ class EngineLoop {
   Arena arena_;
   PassMeter meter_;
   std::vector<float> logits_;  // [vocab], of one row
+  SamplerScratch sampler_scratch_;
   uint64_t steps_ = 0;         // passes committed
   uint64_t group_number_ = 0;  // of the group last stepped in
   absl::Duration step_estimate_;

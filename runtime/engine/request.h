@@ -9,7 +9,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
-#include "runtime/sampling/sampler.h"
+#include "runtime/base/token_id.h"
+#include "runtime/sampling/sampling_options.h"
 
 namespace shoal {
 

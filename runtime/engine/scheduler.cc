@@ -111,8 +111,8 @@ void Scheduler::AddPiece(Sequence& sequence, int64_t rows) {
        .ids = absl::MakeConstSpan(sequence.tokens).subspan(sequence.cached, rows),
        .blocks = sequence.lease.blocks(),
        .samples = rows == sequence.pending(),
-       .sampling = sequence.request.sampling,
-       .choice = sequence.request.choice});
+       .request = &sequence.request,
+       .output = absl::MakeConstSpan(sequence.tokens).subspan(sequence.request.prompt.size())});
   plan_.rows += rows;
 }
 

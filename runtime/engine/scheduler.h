@@ -29,8 +29,8 @@ struct StepPlan {
     absl::Span<const TokenId> ids;
     absl::Span<const int32_t> blocks;  // hold position + ids.size() positions
     bool samples = false;              // the last row yields the sequence's next token
-    SamplingOptions sampling;
-    int32_t choice = 0;
+    const Request* request = nullptr;  // the sequence's
+    absl::Span<const TokenId> output;  // of the sequence, before this step
 
     int64_t end() const { return position + static_cast<int64_t>(ids.size()); }
   };

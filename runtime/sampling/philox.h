@@ -24,14 +24,13 @@ inline std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter,
   return counter;
 }
 
-// Uniform in [0, 1), a multiple of 2^-53, keyed by (seed, choice, position).
-inline double UniformAt(uint64_t seed, int32_t choice, int64_t position) {
+// 64 random bits keyed by (seed, choice, position).
+inline uint64_t RandomWordAt(uint64_t seed, int32_t choice, int64_t position) {
   const auto p = static_cast<uint64_t>(position);
   const std::array<uint32_t, 4> bits = Philox4x32(
       {static_cast<uint32_t>(p), static_cast<uint32_t>(p >> 32), static_cast<uint32_t>(choice), 0},
       {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
-  const uint64_t word = (uint64_t{bits[0]} << 32) | bits[1];
-  return static_cast<double>(word >> 11) * 0x1.0p-53;
+  return (uint64_t{bits[0]} << 32) | bits[1];
 }
 
 }  // namespace shoal

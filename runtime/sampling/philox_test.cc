@@ -20,15 +20,13 @@ TEST(PhiloxTest, KnownAnswers) {
 }
 
 TEST(PhiloxTest, EveryPartOfTheKeyMatters) {
-  const double u = UniformAt(7, 0, 100);
-  EXPECT_GE(u, 0);
-  EXPECT_LT(u, 1);
-  EXPECT_EQ(u, UniformAt(7, 0, 100));
-  EXPECT_NE(u, UniformAt(8, 0, 100));
-  EXPECT_NE(u, UniformAt(uint64_t{7} << 32, 0, 100));
-  EXPECT_NE(u, UniformAt(7, 1, 100));
-  EXPECT_NE(u, UniformAt(7, 0, 101));
-  EXPECT_NE(u, UniformAt(7, 0, int64_t{100} << 32));
+  const uint64_t word = RandomWordAt(7, 0, 100);
+  EXPECT_EQ(word, RandomWordAt(7, 0, 100));
+  EXPECT_NE(word, RandomWordAt(8, 0, 100));
+  EXPECT_NE(word, RandomWordAt(uint64_t{7} << 32, 0, 100));
+  EXPECT_NE(word, RandomWordAt(7, 1, 100));
+  EXPECT_NE(word, RandomWordAt(7, 0, 101));
+  EXPECT_NE(word, RandomWordAt(7, 0, int64_t{100} << 32));
 }
 
 }  // namespace

@@ -1,163 +1,195 @@
 #include "runtime/sampling/sampler.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstddef>
 #include <limits>
-#include <utility>
-#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "runtime/base/check.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/sampling/exp.h"
+#include "runtime/device/cpu/flush_denormals.h"
+#include "runtime/sampling/choose_kernels.h"
+#include "runtime/sampling/history.h"
+#include "runtime/sampling/log.h"
+#include "runtime/sampling/logit_kernels.h"
+#include "runtime/sampling/logit_row.h"
 #include "runtime/sampling/philox.h"
+#include "runtime/sampling/ranking.h"
 
 namespace shoal {
-namespace {
 
-absl::Status OutOfBounds(absl::string_view field, float value, absl::string_view bound) {
-  return absl::InvalidArgumentError(absl::StrCat(field, " is ", value, ", it must be ", bound));
-}
-
-constexpr uint32_t kInfinityBits = 0x7F800000;
-
-bool IsNanOrPositiveInfinity(uint32_t bits) {
-  return (bits & 0x7FFFFFFF) > kInfinityBits || bits == kInfinityBits;
-}
-
-// A logit as an integer that ascends as the logit descends. Zeros and denormals
-// are all +0, whatever the thread's MXCSR says of them.
-uint32_t DescendingKey(uint32_t bits) {
-  if ((bits & kInfinityBits) == 0) bits = 0;
-  return (bits & 0x80000000) ? bits : ~bits & 0x7FFFFFFF;
-}
-
-float LogitOfKey(uint32_t key) {
-  return std::bit_cast<float>((key & 0x80000000) ? key : ~key & 0x7FFFFFFF);
-}
-
-struct Candidate {
-  uint32_t key;
-  TokenId id;
+struct SamplerScratch::Buffers {
+  const LogitKernels& kernels;
+  LogitRow row;
+  Ranking ranking;
+  HistoryPenalties penalties;
+  std::vector<float> saved;  // logits of stop tokens
 };
 
-constexpr uint32_t kNegativeInfinityKey = 0xFF800000;
+SamplerScratch::SamplerScratch(Isa isa) : buffers_(new Buffers{.kernels = KernelsOf(isa)}) {}
+SamplerScratch::~SamplerScratch() = default;
 
-// All tokens but the impossible ones (-inf), in order of id.
-absl::StatusOr<std::vector<Candidate>> PossibleTokens(absl::Span<const float> logits) {
-  std::vector<Candidate> candidates;
-  candidates.reserve(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const uint32_t bits = std::bit_cast<uint32_t>(logits[i]);
-    if (IsNanOrPositiveInfinity(bits)) {
-      return absl::InternalError("the model computed a logit that is no number");
-    }
-    const uint32_t key = DescendingKey(bits);
-    if (key == kNegativeInfinityKey) continue;
-    candidates.push_back({key, static_cast<TokenId>(i)});
+namespace {
+
+using Buffers = SamplerScratch::Buffers;
+
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+
+// The model's own probabilities, of the row as it came. The logarithm of the sum is by the largest.
+double FillTopLogprobs(const SampleInput& input, Buffers& buffers, SampledToken& out) {
+  const LogitRow& row = buffers.row;
+  Ranking& ranking = buffers.ranking;
+  const int32_t wanted = input.options.top_logprobs;
+  ranking.Reset(row, {row.max(), static_cast<float>(kLog2E)}, buffers.kernels, std::max(wanted, 1));
+  const double log_sum =
+      Log(static_cast<double>(ranking.Total()) / static_cast<double>(kUnitWeight));
+  std::array<Place, kMaxTopLogprobs> top;
+  out.top_count = static_cast<int32_t>(ranking.Top(absl::MakeSpan(top).first(wanted)));
+  for (int32_t i = 0; i < out.top_count; ++i) {
+    const double logit = LogitAt(top[i]);
+    out.top[i] = {IdAt(top[i]), static_cast<float>(logit - row.max() - log_sum)};
   }
-  if (candidates.empty()) {
-    return absl::InternalError(absl::StrCat("none of the ", logits.size(), " tokens is possible"));
-  }
-  return candidates;
+  return log_sum;
 }
 
-// By (logit descending, id ascending): a stable radix sort, since a vocabulary
-// has 100,000 entries and comparison sorting would take 10 ms of every step.
-// REQUIRES: in order of id.
-void SortByLogit(std::vector<Candidate>& candidates) {
-  std::vector<Candidate> other(candidates.size());
-  for (int shift = 0; shift < 32; shift += 8) {
-    std::array<size_t, 257> begin = {};
-    for (const Candidate& c : candidates) ++begin[((c.key >> shift) & 255) + 1];
-    for (size_t i = 1; i < begin.size(); ++i) begin[i] += begin[i - 1];
-    for (const Candidate& c : candidates) {
-      other[begin[(c.key >> shift) & 255]++] = c;
-    }
-    candidates.swap(other);
-  }
+absl::Status CheckPossible(bool numbers, const LogitRow& row, absl::string_view what) {
+  if (!numbers) return absl::InternalError(absl::StrCat("a logit is no number after ", what));
+  if (row.max() != kImpossible) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("none of the ", row.size(), " tokens is possible after ", what));
 }
 
-// How many of the weights, which descend, the filters leave; at least 1.
-size_t CountKept(absl::Span<const float> weights, const SamplingOptions& options) {
-  size_t kept = weights.size();
-  if (options.top_p < 1) {
-    double total = 0;
-    for (float w : weights) total += w;
-    // The smallest set whose probability reaches top_p.
-    const double wanted = static_cast<double>(options.top_p) * total;
-    double sum = weights[0];
-    for (kept = 1; kept < weights.size() && sum < wanted; ++kept) {
-      sum += weights[kept];
-    }
+// Stop tokens become impossible, unless nothing else is possible.
+void BanStops(absl::Span<const TokenId> stops, Buffers& buffers) {
+  LogitRow& row = buffers.row;
+  const auto known = [&row](TokenId id) { return id >= 0 && static_cast<size_t>(id) < row.size(); };
+  buffers.saved.clear();
+  for (TokenId id : stops) {
+    buffers.saved.push_back(known(id) ? row.Get(id) : kImpossible);
+    if (known(id)) row.Set(id, kImpossible);
   }
-  if (options.min_p > 0) {
-    const float least = options.min_p * weights[0];
-    while (kept > 1 && weights[kept - 1] < least) --kept;
+  row.Refresh(buffers.kernels);
+  if (row.max() != kImpossible) return;
+  // In reverse, since a stop token that stands twice was saved as impossible the second time.
+  for (size_t i = stops.size(); i-- > 0;) {
+    if (known(stops[i])) row.Set(stops[i], buffers.saved[i]);
   }
-  return kept;
+  row.Refresh(buffers.kernels);
 }
 
-// The first index at which the running sum exceeds u times the whole.
-size_t Draw(absl::Span<const float> weights, double u) {
-  double total = 0;
-  for (float w : weights) total += w;
-  const double wanted = u * total;
-  double sum = 0;
-  size_t last_possible = 0;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] == 0) break;  // they descend
-    sum += weights[i];
-    last_possible = i;
-    if (sum > wanted) break;
+// Steps 1 to 4.
+absl::Status Edit(const SampleInput& input, Buffers& buffers) {
+  LogitRow& row = buffers.row;
+  for (const LogitBias& bias : input.options.logit_bias) {
+    row.Set(bias.id, row.Get(bias.id) + bias.bias);
   }
-  return last_possible;
-}
-
-}  // namespace
-
-absl::Status Validate(const SamplingOptions& options) {
-  if (!(options.temperature >= 0 && options.temperature <= 2)) {
-    return OutOfBounds("temperature", options.temperature, "in [0, 2]");
+  buffers.penalties.Apply(input.options, input.prompt, input.output, row);
+  RETURN_IF_ERROR(CheckPossible(row.Refresh(buffers.kernels), row, "penalties and bias"));
+  if (!input.allowed.empty()) {
+    row.Restrict(input.allowed);
+    RETURN_IF_ERROR(CheckPossible(row.Refresh(buffers.kernels), row, "the constraint"));
   }
-  if (!(options.top_p > 0 && options.top_p <= 1)) {
-    return OutOfBounds("top_p", options.top_p, "above 0 and at most 1");
-  }
-  if (options.top_k < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("top_k is ", options.top_k, ", it must be at least 0 (0 is off)"));
-  }
-  if (!(options.min_p >= 0 && options.min_p < 1)) {
-    return OutOfBounds("min_p", options.min_p, "at least 0 and below 1");
+  if (static_cast<int64_t>(input.output.size()) < input.options.min_tokens) {
+    BanStops(input.stop_tokens, buffers);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<TokenId> Sample(absl::Span<const float> logits, const SamplingOptions& options,
-                               int32_t choice, int64_t position) {
-  ASSIGN_OR_RETURN(std::vector<Candidate> candidates, PossibleTokens(logits));
-  if (options.temperature == 0) {
-    // min_element returns the first of equals, which has the lowest id.
-    return std::min_element(candidates.begin(), candidates.end(),
-                            [](Candidate a, Candidate b) { return a.key < b.key; })
-        ->id;
+// Steps 5 to 8: what is left of the ranking, which is reset for it. REQUIRES: not greedy.
+Ranking::Prefix Filter(const SamplingOptions& options, Buffers& buffers) {
+  Ranking& ranking = buffers.ranking;
+  const auto scale = static_cast<float>(kLog2E / options.temperature);
+  ranking.Reset(buffers.row, {buffers.row.max(), scale}, buffers.kernels, options.top_k);
+  Ranking::Prefix kept;
+  Ranking::Limit limit;
+  if (options.top_k > 0) {
+    limit.count = options.top_k;
+    kept = ranking.Cut(limit);
+  } else {
+    kept = {.count = static_cast<int64_t>(buffers.row.size()), .sum = ranking.Total()};
   }
-  SortByLogit(candidates);
-  if (options.top_k > 0 && candidates.size() > static_cast<size_t>(options.top_k)) {
-    candidates.resize(options.top_k);
+  if (options.top_p < 1) {
+    const double wanted = static_cast<double>(options.top_p) * static_cast<double>(kept.sum);
+    const auto whole = static_cast<uint64_t>(wanted);
+    // To reach a number is to exceed the greatest integer below it.
+    limit.sum_above =
+        static_cast<double>(whole) < wanted ? whole : std::max<uint64_t>(whole, 1) - 1;
   }
-  // Softmax without its denominator. The difference comes before the division,
-  // so that no temperature makes it overflow upwards.
-  const float largest = LogitOfKey(candidates[0].key);
-  std::vector<float> weights(candidates.size());
-  for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = ExpNonPositive((LogitOfKey(candidates[i].key) - largest) / options.temperature);
+  if (options.min_p > 0) {
+    limit.least_exponent = static_cast<float>(Log(options.min_p) * kLog2E);
   }
-  const size_t kept = CountKept(weights, options);
-  const double u = UniformAt(options.seed, choice, position);
-  return candidates[Draw(absl::MakeConstSpan(weights).first(kept), u)].id;
+  return options.top_p < 1 || options.min_p > 0 ? ranking.Cut(limit) : kept;
+}
+
+TokenId Draw(const SampleInput& input, Buffers& buffers) {
+  // A denormal temperature equals 0 here.
+  if (input.options.temperature == 0) return buffers.row.FirstMax();
+  const Ranking::Prefix kept = Filter(input.options, buffers);
+  const uint64_t word = RandomWordAt(input.options.seed, input.choice, input.position());
+  const auto target = static_cast<uint64_t>(static_cast<unsigned __int128>(word) * kept.sum >> 64);
+  return IdAt(buffers.ranking.Cut({.sum_above = target}).last);
+}
+
+// Not inlined: the compiler takes no notice of the caller's change of the floating-point mode.
+[[gnu::noinline]] absl::StatusOr<SampledToken> SampleFlushed(const SampleInput& input,
+                                                             Buffers& buffers) {
+  RETURN_IF_ERROR(buffers.row.Reset(input.logits, buffers.kernels));
+  SampledToken out;
+  const float largest = buffers.row.max();
+  double log_sum = 0;
+  if (input.options.logprobs) log_sum = FillTopLogprobs(input, buffers, out);
+  if (input.forced.has_value()) {
+    out.id = *input.forced;
+  } else {
+    RETURN_IF_ERROR(Edit(input, buffers));
+    out.id = Draw(input, buffers);
+  }
+  CHECK_LT(static_cast<size_t>(out.id), input.logits.size());
+  if (input.options.logprobs) {
+    const double logit = input.logits[out.id];
+    out.logprob = static_cast<float>(logit - largest - log_sum);
+  }
+  return out;
+}
+
+[[gnu::noinline]] absl::StatusOr<std::vector<TokenProbability>> DistributionFlushed(
+    const SampleInput& input, Buffers& buffers) {
+  if (input.forced.has_value()) return std::vector<TokenProbability>{{*input.forced, 1}};
+  LogitRow& row = buffers.row;
+  RETURN_IF_ERROR(row.Reset(input.logits, buffers.kernels));
+  RETURN_IF_ERROR(Edit(input, buffers));
+  if (input.options.temperature == 0) return std::vector<TokenProbability>{{row.FirstMax(), 1}};
+  const Ranking::Prefix kept = Filter(input.options, buffers);
+  std::vector<Place> places(row.size());
+  for (size_t i = 0; i < places.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
+    places[i] = PlaceOf(row.Get(id), id);
+  }
+  std::sort(places.begin(), places.end());
+  places.resize(std::min<size_t>(places.size(), kept.count));
+  std::vector<uint64_t> weights(places.size());
+  buffers.ranking.Weigh(places, absl::MakeSpan(weights));
+  std::vector<TokenProbability> out;
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (weights[i] == 0) continue;
+    out.push_back(
+        {IdAt(places[i]), static_cast<double>(weights[i]) / static_cast<double>(kept.sum)});
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<SampledToken> Sample(const SampleInput& input, SamplerScratch& scratch) {
+  const cpu::FlushDenormals flush;
+  return SampleFlushed(input, scratch.buffers());
+}
+
+absl::StatusOr<std::vector<TokenProbability>> Distribution(const SampleInput& input,
+                                                           SamplerScratch& scratch) {
+  const cpu::FlushDenormals flush;
+  return DistributionFlushed(input, scratch.buffers());
 }
 
 }  // namespace shoal

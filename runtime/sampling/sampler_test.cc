@@ -3,7 +3,6 @@
 #include <xmmintrin.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -11,58 +10,73 @@
 
 #include "gtest/gtest.h"
 
-#include "runtime/sampling/exp.h"
-#include "runtime/sampling/philox.h"
-
 namespace shoal {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-TEST(ValidateTest, NamesTheFieldAndTheBound) {
-  EXPECT_TRUE(Validate({}).ok());
-  EXPECT_TRUE(Validate({.temperature = 2, .top_p = 0.5, .top_k = 3, .min_p = 0.1}).ok());
-  const auto refused = [](const SamplingOptions& options, absl::string_view field) {
-    const absl::Status status = Validate(options);
-    return absl::IsInvalidArgument(status) && status.message().find(field) == 0;
-  };
-  for (float bad : {kNaN, kInf, -kInf, -0.5f}) {
-    EXPECT_TRUE(refused({.temperature = bad}, "temperature")) << bad;
-    EXPECT_TRUE(refused({.top_p = bad}, "top_p")) << bad;
-    EXPECT_TRUE(refused({.min_p = bad}, "min_p")) << bad;
-  }
-  EXPECT_TRUE(refused({.temperature = 2.5}, "temperature"));
-  EXPECT_TRUE(refused({.top_p = 0}, "top_p"));
-  EXPECT_TRUE(refused({.top_p = 1.5}, "top_p"));
-  EXPECT_TRUE(refused({.min_p = 1}, "min_p"));
-  EXPECT_TRUE(refused({.top_k = -1}, "top_k"));
+using Logits = std::vector<float>;
+
+absl::StatusOr<TokenId> IdOf(const SampleInput& input) {
+  SamplerScratch scratch;
+  const auto token = Sample(input, scratch);
+  if (!token.ok()) return token.status();
+  return token->id;
+}
+
+// The token of a sequence of `position` tokens.
+absl::StatusOr<TokenId> IdOf(const Logits& logits, const SamplingOptions& options, int position) {
+  const std::vector<TokenId> prompt(position);
+  return IdOf({.logits = logits, .options = options, .prompt = prompt});
 }
 
 TEST(SampleTest, GreedyTakesTheLargestAndTheLowestIdOfEquals) {
   const SamplingOptions greedy;
-  EXPECT_EQ(*Sample({1, 5, 3}, greedy, 0, 0), 1);
-  EXPECT_EQ(*Sample({-1, 5, 3, 5}, greedy, 0, 0), 1);
-  EXPECT_EQ(*Sample({-kInf, -3, -2}, greedy, 0, 0), 2);
-  // Zeros of either sign and denormals are equal, under any MXCSR.
-  EXPECT_EQ(*Sample({-1, -0.0f, 0.0f, 1e-40f}, greedy, 0, 0), 1);
+  EXPECT_EQ(*IdOf({1, 5, 3}, greedy, 0), 1);
+  EXPECT_EQ(*IdOf({-1, 5, 3, 5}, greedy, 0), 1);
+  EXPECT_EQ(*IdOf({-kInf, -3, -2}, greedy, 0), 2);
+  // Zeros of either sign and denormals are equal, under any MXCSR; so is a denormal temperature.
+  EXPECT_EQ(*IdOf({-1, -0.0f, 0.0f, 1e-40f}, greedy, 0), 1);
+  EXPECT_EQ(*IdOf({-1, -0.0f, 0.0f, 1e-40f}, {.temperature = 1e-40f}, 0), 1);
+  // In any block, the last and partial one too.
+  for (size_t i = 0; i < 200; ++i) {
+    Logits logits(200, -4);
+    logits[i] = -3;
+    EXPECT_EQ(*IdOf(logits, greedy, 0), static_cast<TokenId>(i));
+  }
 }
 
 TEST(SampleTest, NotANumberIsAnError) {
   for (float temperature : {0.0f, 1.0f}) {
     const SamplingOptions options{.temperature = temperature};
-    EXPECT_TRUE(absl::IsInternal(Sample({1, kNaN}, options, 0, 0).status()));
-    EXPECT_TRUE(absl::IsInternal(Sample({1, -kNaN}, options, 0, 0).status()));
-    EXPECT_TRUE(absl::IsInternal(Sample({kInf, 1}, options, 0, 0).status()));
-    EXPECT_TRUE(absl::IsInternal(Sample({-kInf, -kInf}, options, 0, 0).status()));
+    for (const Logits& bad : {Logits{1, kNaN}, {1, -kNaN}, {kInf, 1}, {-kInf, -kInf}, {}}) {
+      EXPECT_TRUE(absl::IsInternal(IdOf(bad, options, 0).status()));
+    }
+    Logits one(1000, 0.5f);
+    one[700] = kNaN;
+    EXPECT_TRUE(absl::IsInternal(IdOf(one, options, 0).status()));
+    EXPECT_TRUE(absl::IsInternal(IdOf({.logits = one, .options = options, .forced = 3}).status()));
   }
+  // A penalty that leaves the range of a float.
+  const Logits huge = {3e38f, 1};
+  const std::vector<TokenId> prompt = {0};
+  const SamplingOptions options{.repetition_penalty = 0.5f};
+  EXPECT_TRUE(
+      absl::IsInternal(IdOf({.logits = huge, .options = options, .prompt = prompt}).status()));
 }
 
 // How often each token comes at `count` positions.
 std::vector<int> Histogram(absl::Span<const float> logits, const SamplingOptions& options,
                            int count) {
   std::vector<int> seen(logits.size());
-  for (int p = 0; p < count; ++p) ++seen[*Sample(logits, options, 0, p)];
+  const std::vector<TokenId> prompt(count);
+  SamplerScratch scratch;
+  for (int p = 0; p < count; ++p) {
+    const SampleInput input{
+        .logits = logits, .options = options, .prompt = absl::MakeConstSpan(prompt).first(p)};
+    ++seen[Sample(input, scratch)->id];
+  }
   return seen;
 }
 
@@ -135,8 +149,8 @@ TEST(SampleTest, MinPIsRelativeToTheLargest) {
 TEST(SampleTest, ExtremeTemperatures) {
   const std::vector<float> logits = {1e38f, -1e38f, 9e37f};
   for (int p = 0; p < 100; ++p) {
-    EXPECT_EQ(*Sample(logits, {.temperature = 1e-30f}, 0, p), 0);
-    EXPECT_EQ(*Sample(logits, {.temperature = 1}, 0, p), 0);
+    EXPECT_EQ(*IdOf(logits, {.temperature = 1e-30f}, p), 0);
+    EXPECT_EQ(*IdOf(logits, {.temperature = 1}, p), 0);
   }
 }
 
@@ -147,36 +161,107 @@ TEST(SampleTest, TheSameUnderAnyTreatmentOfDenormals) {
     // Tiny logits: their differences are denormal.
     for (float& l : logits) l = static_cast<float>(random() % 1000) * 0x1p-130f;
     const SamplingOptions options{.temperature = 0.01f, .top_k = 40, .seed = 8};
-    const TokenId kept = *Sample(logits, options, 0, p);
+    const TokenId kept = *IdOf(logits, options, p);
     const unsigned mxcsr = _mm_getcsr();
     _mm_setcsr(mxcsr | 0x8040);  // flush to zero, denormals are zero
-    const TokenId flushed = *Sample(logits, options, 0, p);
+    const TokenId flushed = *IdOf(logits, options, p);
     _mm_setcsr(mxcsr);
     EXPECT_EQ(kept, flushed);
   }
 }
 
-TEST(SampleTest, OneOrderForAnyVocabulary) {
-  // Against a comparison sort, over a vocabulary with many ties.
-  std::mt19937 random(3);
-  std::vector<float> logits(129'281);
-  for (float& l : logits) l = static_cast<float>(random() % 97) / 8 - 6;
-  std::vector<int> order(logits.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return logits[a] > logits[b]; });
-  for (int p = 0; p < 5; ++p) {
-    // The sampler's definition, word for word.
-    const double u = UniformAt(9, 2, p);
-    double total = 0, sum = 0;
-    for (int id : order) total += ExpNonPositive(logits[id] - logits[order[0]]);
-    int expected = -1;
-    for (int id : order) {
-      sum += ExpNonPositive(logits[id] - logits[order[0]]);
-      expected = id;
-      if (sum > u * total) break;
+TEST(SampleTest, SeedChoiceAndPositionAllMatter) {
+  const Logits logits(1000, 1);
+  const std::vector<TokenId> prompt = {1, 2, 3}, output = {4};
+  SamplingOptions options{.temperature = 1, .seed = 5};
+  const auto id = [&](int32_t choice, absl::Span<const TokenId> out) {
+    return *IdOf(
+        {.logits = logits, .options = options, .prompt = prompt, .output = out, .choice = choice});
+  };
+  const TokenId first = id(0, output);
+  EXPECT_EQ(id(0, output), first);
+  EXPECT_NE(id(1, output), first);
+  EXPECT_NE(id(0, {}), first);
+  options.seed = 6;
+  EXPECT_NE(id(0, output), first);
+}
+
+TEST(SampleTest, PenaltiesCountWhatTheyShould) {
+  const Logits logits = {4, 3, 2};
+  const std::vector<TokenId> prompt = {0, 0}, output = {1};
+  const auto id = [&](const SamplingOptions& options) {
+    return *IdOf({.logits = logits, .options = options, .prompt = prompt, .output = output});
+  };
+  EXPECT_EQ(id({}), 0);
+  // OpenAI's do not see the prompt.
+  EXPECT_EQ(id({.presence_penalty = 2}), 0);
+  EXPECT_EQ(id({.frequency_penalty = 2}), 0);
+  EXPECT_EQ(id({.presence_penalty = -1.5f}), 1);
+  // Hugging Face's does: 4 / 3 and 3 / 3 are below 2.
+  EXPECT_EQ(id({.repetition_penalty = 3}), 2);
+  EXPECT_EQ(id({.logit_bias = {{2, 2.5f}}}), 2);
+}
+
+TEST(SampleTest, TheMaskMinTokensAndForcedTokens) {
+  Logits logits(100, 0);
+  logits[99] = 9, logits[70] = 8, logits[3] = 7;
+  std::vector<uint64_t> allowed = {~uint64_t{0}, ~uint64_t{0}};  // also beyond the vocabulary
+  const SamplingOptions options{.min_tokens = 2};
+  const std::vector<TokenId> stops = {99, 99, -1, 1000}, output = {1, 1};
+  SampleInput input{.logits = logits, .options = options, .stop_tokens = stops, .allowed = allowed};
+  EXPECT_EQ(*IdOf(input), 70);
+  allowed[1] = uint64_t{1} << (99 - 64);
+  EXPECT_EQ(*IdOf(input), 3);
+  // The constraint is at its end: it outranks min_tokens.
+  allowed[0] = 0;
+  EXPECT_EQ(*IdOf(input), 99);
+  allowed[1] = 0;
+  EXPECT_TRUE(absl::IsInternal(IdOf(input).status()));
+  input.forced = 42;
+  EXPECT_EQ(*IdOf(input), 42);
+  input.forced.reset();
+  input.allowed = {};
+  input.output = output;
+  EXPECT_EQ(*IdOf(input), 99);
+}
+
+TEST(SampleTest, LogprobsAreTheModelsOwn) {
+  std::mt19937 random(6);
+  Logits logits(777);
+  for (float& l : logits) l = static_cast<float>(random() % 4096) / 256 - 8;
+  logits[5] = -kInf;
+  double total = 0;
+  for (float l : logits) total += std::exp(static_cast<double>(l));
+  const auto expected = [&](TokenId id) { return logits[id] - std::log(total); };
+  const std::vector<TokenId> output = {1, 2, 3};
+  SamplingOptions options{.temperature = 1.5f,
+                          .top_p = 0.9f,
+                          .frequency_penalty = 1,
+                          .logit_bias = {{9, 10}},
+                          .logprobs = true,
+                          .top_logprobs = 20};
+  SampleInput input{.logits = logits, .options = options, .output = output};
+  SamplerScratch scratch;
+  auto token = *Sample(input, scratch);
+  EXPECT_NEAR(token.logprob, expected(token.id), 1e-6 * 20);
+  ASSERT_EQ(token.top_count, 20);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_NEAR(token.top[i].logprob, expected(token.top[i].id), 1e-6 * 20);
+    if (i == 0) continue;
+    EXPECT_LE(token.top[i].logprob, token.top[i - 1].logprob);
+    if (token.top[i].logprob == token.top[i - 1].logprob) {
+      EXPECT_GT(token.top[i].id, token.top[i - 1].id);
     }
-    EXPECT_EQ(*Sample(logits, {.temperature = 1, .seed = 9}, 2, p), expected);
   }
+  input.forced = 5;
+  EXPECT_EQ(Sample(input, scratch)->logprob, -kInf);
+  // Fewer than asked for: the others are impossible.
+  const Logits three = {1, -kInf, 1, -60};
+  token = *Sample({.logits = three, .options = {.logprobs = true, .top_logprobs = 5}}, scratch);
+  ASSERT_EQ(token.top_count, 3);
+  EXPECT_EQ(token.top[0].id, 0);
+  EXPECT_NEAR(token.top[1].logprob, -std::log(2.0), 1e-6);
+  EXPECT_NEAR(token.top[2].logprob, -61 - std::log(2.0), 1e-5);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 
 #include "runtime/base/token_id.h"
 #include "runtime/model/config.h"
-#include "runtime/sampling/sampler.h"
+#include "runtime/sampling/sampling_options.h"
 #include "runtime/text/text_model.h"
 
 namespace shoal {

@@ -207,6 +207,7 @@ std::vector<TokenId> ReferenceTokens(const Request& request) {
   std::vector<TokenId> tokens = request.prompt;
   tokens.insert(tokens.end(), request.emitted.begin(), request.emitted.end());
   const size_t begin = tokens.size();
+  SamplerScratch scratch;
   while (tokens.size() < request.prompt.size() + request.max_output_tokens) {
     uint64_t h = 7;
     for (int layer = 0; layer < FakeModel::kLayers; ++layer) {
@@ -214,7 +215,15 @@ std::vector<TokenId> ReferenceTokens(const Request& request) {
     }
     std::vector<float> logits;
     for (int v = 0; v < FakeModel::kVocab; ++v) logits.push_back(LogitOf(h, v));
-    const TokenId next = *Sample(logits, request.sampling, request.choice, tokens.size());
+    const TokenId next =
+        Sample({.logits = logits,
+                .options = request.sampling,
+                .prompt = request.prompt,
+                .output = absl::MakeConstSpan(tokens).subspan(request.prompt.size()),
+                .choice = request.choice,
+                .stop_tokens = request.stop_tokens},
+               scratch)
+            ->id;
     tokens.push_back(next);
     if (absl::c_linear_search(request.stop_tokens, next)) break;
   }
