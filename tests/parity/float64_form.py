@@ -54,14 +54,21 @@ class Float64Form:
 
     def logits(self, ids):
         """[positions, vocab]"""
+        return self.hidden(ids) @ self._w["lm_head.weight"].T
+
+    def hidden(self, ids):
+        """[positions, hidden]: after the final norm."""
         x = self._w["model.embed_tokens.weight"][ids]
         for layer in range(self._c["num_hidden_layers"]):
-            p = f"model.layers.{layer}."
-            x = x + self._attention(p + "self_attn.", self._norm(p + "input_layernorm.weight", x))
-            u = self._norm(p + "post_attention_layernorm.weight", x)
-            dense = layer < self._c["first_k_dense_replace"]
-            x = x + (self._ffn(p + "mlp.", u) if dense else self._moe(p + "mlp.", u))
-        return self._norm("model.norm.weight", x) @ self._w["lm_head.weight"].T
+            x = self._block(layer, x)
+        return self._norm("model.norm.weight", x)
+
+    def _block(self, layer, x):
+        p = f"model.layers.{layer}."
+        x = x + self._attention(p + "self_attn.", self._norm(p + "input_layernorm.weight", x))
+        u = self._norm(p + "post_attention_layernorm.weight", x)
+        dense = layer < self._c["first_k_dense_replace"]
+        return x + (self._ffn(p + "mlp.", u) if dense else self._moe(p + "mlp.", u))
 
     def _norm(self, name, x):
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + self._c["rms_norm_eps"]) * self._w[name]

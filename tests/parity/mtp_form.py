@@ -20,13 +20,6 @@ from float64_form import Float64Form
 
 
 class MtpForm(Float64Form):
-    def hidden(self, ids):
-        """[positions, hidden]: after the final norm."""
-        x = self._w["model.embed_tokens.weight"][ids]
-        for layer in range(self._c["num_hidden_layers"]):
-            x = self._block(layer, x)
-        return self._norm("model.norm.weight", x)
-
     def drafts(self, ids, chained):
         """Row i guesses token i + 2.  Returns the logits of rows 0 .. len(ids) - 2, and of `chained`
         rows that guess one token further: the one after row i takes token i + 2 and row i's state."""
@@ -49,10 +42,3 @@ class MtpForm(Float64Form):
 
     def _leave(self, p, rows):
         return self._norm(p + "shared_head.norm.weight", self._block(self._c["num_hidden_layers"], rows))
-
-    def _block(self, layer, x):
-        p = f"model.layers.{layer}."
-        x = x + self._attention(p + "self_attn.", self._norm(p + "input_layernorm.weight", x))
-        u = self._norm(p + "post_attention_layernorm.weight", x)
-        dense = layer < self._c["first_k_dense_replace"]
-        return x + (self._ffn(p + "mlp.", u) if dense else self._moe(p + "mlp.", u))
