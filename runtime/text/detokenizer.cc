@@ -7,6 +7,9 @@
 namespace shoal {
 
 std::string Detokenizer::Push(TokenId id) {
+  if (pending_.empty() && tokenizer_.token_text().IsWhole(id)) {
+    return std::string(tokenizer_.TokenBytes(id));
+  }
   std::string text;
   Push(absl::MakeConstSpan(&id, 1), &text);
   return text;

@@ -30,6 +30,9 @@ class TokenText {
     return absl::string_view(bytes_.data() + place.begin, place.size);
   }
 
+  // Whether its bytes are whole UTF-8 by themselves.
+  bool IsWhole(TokenId id) const { return PlaceOf(id).is_whole; }
+
   // Appends the bytes of all ids. Returns how many of these bytes, from the
   // first on, come from tokens that are whole UTF-8.
   size_t Append(absl::Span<const TokenId> ids, std::string* text) const;
