@@ -56,85 +56,114 @@ struct LogitKernelLoops {
     return all != 0;
   }
 
-  // x of WeightScale; -64 for what is below kLeastExponent, -infinity included.
-  static void Exponents(const float* block, WeightScale scale, float* x) {
-    for (size_t i = 0; i < kBlockLogits; i += kWidth) {
+  static void MaskBlock(float* block, uint64_t allowed) {
+    Ints lane_bit;
+    for (int i = 0; i < kWidth; ++i) lane_bit[i] = 1 << i;
+    for (size_t i = 0; i < kBlockLogits; i += kWidth, allowed >>= kWidth) {
+      const auto low = static_cast<int32_t>(allowed & ((uint64_t{1} << kWidth) - 1));
       Floats v;
       Load(block + i, v);
-      v = (v - scale.largest) * scale.scale;
-      v = v >= kLeastExponent ? v : Floats{} - 64.0f;
-      Store(v, x + i);
+      v = ((Ints{} + low) & lane_bit) != 0 ? v : Floats{} - __builtin_inff();
+      Store(v, block + i);
     }
+  }
+
+  // x of WeightScale; -64 for what is below kLeastExponent, -infinity included.
+  [[gnu::always_inline]] static void Exponents(const float* logits, WeightScale scale, Floats& x) {
+    Load(logits, x);
+    x = (x - scale.largest) * scale.scale;
+    x = x >= kLeastExponent ? x : Floats{} - 64.0f;
   }
 
   // 2^x for x in [-64, 0]: x = n + r with |r| <= 1/2, and 2^r by a minimax polynomial of degree 6
   // whose error, 2e-9, is a fraction of the float's own.
-  static void Powers(const float* x, float* power) {
-    for (size_t i = 0; i < kBlockLogits; i += kWidth) {
-      Floats exponent;
-      Load(x + i, exponent);
-      constexpr float kToInteger = 0x1.8p23f;  // adding it rounds to the nearest integer
-      const Floats shifted = exponent + kToInteger;
-      const Floats r = exponent - (shifted - kToInteger);  // exact
-      Floats p = r * 0x1.41fbbap-13f + 0x1.5f3e54p-10f;
-      p = p * r + 0x1.3b2d4cp-7f;
-      p = p * r + 0x1.c6aee8p-5f;
-      p = p * r + 0x1.ebfbdcp-3f;
-      p = p * r + 0x1.62e43p-1f;
-      p = p * r + 1.0f;
-      // The low bits of `shifted` hold n.
-      const Ints scaled = (Ints)p + ((Ints)shifted << 23);
-      Store((Floats)scaled, power + i);
-    }
+  [[gnu::always_inline]] static void Powers(const Floats& x, Floats& power) {
+    constexpr float kToInteger = 0x1.8p23f;  // adding it rounds to the nearest integer
+    const Floats shifted = x + kToInteger;
+    const Floats r = x - (shifted - kToInteger);  // exact
+    Floats p = r * 0x1.41fbbap-13f + 0x1.5f3e54p-10f;
+    p = p * r + 0x1.3b2d4cp-7f;
+    p = p * r + 0x1.c6aee8p-5f;
+    p = p * r + 0x1.ebfbdcp-3f;
+    p = p * r + 0x1.62e43p-1f;
+    p = p * r + 1.0f;
+    // The low bits of `shifted` hold n.
+    power = (Floats)((Ints)p + ((Ints)shifted << 23));
   }
 
-  // Adding 2^8 leaves 2^-44 the last bit of a double's mantissa.
+  // Adding 2^8 leaves 2^-44 the last bit of a double's mantissa: weights plus kToWeightBits.
   static constexpr double kToWeight = 0x1p8;
   static constexpr uint64_t kToWeightBits = uint64_t{1023 + 8} << 52;
+  [[gnu::always_inline]] static void Weights(const Floats& power, Words& low, Words& high) {
+    float lanes[kWidth];
+    HalfFloats half;
+    Store(power, lanes);
+    Load(lanes, half);
+    low = (Words)(__builtin_convertvector(half, Doubles) + kToWeight);
+    Load(lanes + kWidth / 2, half);
+    high = (Words)(__builtin_convertvector(half, Doubles) + kToWeight);
+  }
 
-  static uint64_t SumBlock(const float* block, WeightScale scale) {
-    alignas(64) float x[kBlockLogits];
-    Exponents(block, scale, x);
-    Powers(x, x);
-    Words sum = {};
-    for (size_t i = 0; i < kBlockLogits; i += kWidth / 2) {
-      HalfFloats half;
-      Load(x + i, half);
-      sum += (Words)(__builtin_convertvector(half, Doubles) + kToWeight);
+  static uint64_t Sum(const float* const* blocks, const float* block_max, size_t count,
+                      WeightScale scale) {
+    Words low_sum = {}, high_sum = {};
+    uint64_t offset = 0;
+    for (size_t b = 0; b < count; ++b) {
+      // Products with a positive scale keep the order: all of another block weighs nothing.
+      if (!((block_max[b] - scale.largest) * scale.scale >= kLeastExponent)) continue;
+      for (size_t i = 0; i < kBlockLogits; i += kWidth) {
+        Floats x;
+        Words low, high;
+        Exponents(blocks[b] + i, scale, x);
+        Powers(x, x);
+        Weights(x, low, high);
+        low_sum += low;
+        high_sum += high;
+      }
+      offset += kBlockLogits * kToWeightBits;
     }
     uint64_t total = 0;
-    for (int i = 0; i < kWidth / 2; ++i) total += sum[i];
-    return total - kBlockLogits * kToWeightBits;
+    for (int i = 0; i < kWidth / 2; ++i) total += low_sum[i] + high_sum[i];
+    return total - offset;
   }
 
   static void WeighBlock(const float* block, WeightScale scale, uint64_t* weight, int32_t* bucket) {
-    alignas(64) float x[kBlockLogits];
-    Exponents(block, scale, x);
-    for (size_t i = 0; i < kBlockLogits; ++i) {
-      const auto b = static_cast<int32_t>(x[i] * -static_cast<float>(kBucketsPerBit));
-      bucket[i] = b < kBuckets ? b : kNoBucket;
+    for (size_t i = 0; i < kBlockLogits; i += kWidth) {
+      Floats x;
+      Ints b;
+      Words low, high;
+      Exponents(block + i, scale, x);
+      Buckets(x, b);
+      Store(b, bucket + i);
+      Powers(x, x);
+      Weights(x, low, high);
+      Store(low - kToWeightBits, weight + i);
+      Store(high - kToWeightBits, weight + i + kWidth / 2);
     }
-    Powers(x, x);
-    for (size_t i = 0; i < kBlockLogits; i += kWidth / 2) {
-      HalfFloats half;
-      Load(x + i, half);
-      const Doubles shifted = __builtin_convertvector(half, Doubles) + kToWeight;
-      Store((Words)shifted - kToWeightBits, weight + i);
-    }
+  }
+
+  [[gnu::always_inline]] static void Buckets(const Floats& x, Ints& bucket) {
+    bucket = __builtin_convertvector(x * -static_cast<float>(kBucketsPerBit), Ints);
+    bucket = bucket < kNoBucket ? bucket : Ints{} + kNoBucket;
   }
 
   static bool AnyInBucket(const float* block, WeightScale scale, int32_t bucket) {
-    alignas(64) float x[kBlockLogits];
-    Exponents(block, scale, x);
-    int32_t found = 0;
-    for (size_t i = 0; i < kBlockLogits; ++i) {
-      const auto b = static_cast<int32_t>(x[i] * -static_cast<float>(kBucketsPerBit));
-      found |= b == bucket ? 1 : 0;
+    Ints found = {};
+    for (size_t i = 0; i < kBlockLogits; i += kWidth) {
+      Floats x;
+      Ints b;
+      Exponents(block + i, scale, x);
+      Buckets(x, b);
+      found |= b == bucket;
     }
-    return found != 0;
+    int32_t any = 0;
+    for (int i = 0; i < kWidth; ++i) any |= found[i];
+    return any != 0;
   }
 
-  static constexpr LogitKernels Table() { return {&Scan, &SumBlock, &WeighBlock, &AnyInBucket}; }
+  static constexpr LogitKernels Table() {
+    return {&Scan, &MaskBlock, &Sum, &WeighBlock, &AnyInBucket};
+  }
 };
 
 }  // namespace shoal

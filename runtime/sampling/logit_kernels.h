@@ -35,8 +35,11 @@ inline constexpr int kNoBucket = kBuckets;                // where the weight is
 struct LogitKernels {
   // block_max[i]: the largest of block i. False if a logit is NaN or +infinity.
   bool (*scan)(const float* logits, size_t blocks, float* block_max);
-  // The sum of the weights of a block.
-  uint64_t (*sum_block)(const float* block, WeightScale scale);
+  // Logit i of the block becomes -infinity where bit i of `allowed` is 0.
+  void (*mask_block)(float* block, uint64_t allowed);
+  // The sum of all weights of the blocks, whose maxima are `block_max`.
+  uint64_t (*sum)(const float* const* blocks, const float* block_max, size_t count,
+                  WeightScale scale);
   // Each weight of a block, and its bucket.
   void (*weigh_block)(const float* block, WeightScale scale, uint64_t* weight, int32_t* bucket);
   // Whether a logit of the block is in the bucket.

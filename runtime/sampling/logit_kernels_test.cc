@@ -62,7 +62,7 @@ TEST(LogitKernelsTest, AllInstructionSetsGiveTheSameBits) {
           EXPECT_EQ(Weigh(kernels, block, s), weighed) << IsaName(isa);
           uint64_t sum = 0;
           for (uint64_t w : weighed.weight) sum += w;
-          EXPECT_EQ(kernels.sum_block(block, s), sum) << IsaName(isa);
+          EXPECT_EQ(kernels.sum(&block, &actual[b], 1, s), sum) << IsaName(isa);
           for (int32_t bucket : {0, 5, 100, 1472}) {
             const bool any = std::find(weighed.bucket.begin(), weighed.bucket.end(), bucket) !=
                              weighed.bucket.end();
@@ -91,7 +91,24 @@ TEST(LogitKernelsTest, WeightsAreThePowersOfTwo) {
   EXPECT_LT(worst, 1.2e-7);  // a float's last place
   block.assign(kBlockLogits, 0);
   EXPECT_EQ(Weigh(PortableLogitKernels(), block.data(), {0, 1}).weight[3], kUnitWeight);
-  EXPECT_EQ(PortableLogitKernels().sum_block(block.data(), {0, 1}), kBlockLogits * kUnitWeight);
+  const std::vector<const float*> blocks(1000, block.data());
+  const std::vector<float> max(1000, 0);
+  EXPECT_EQ(PortableLogitKernels().sum(blocks.data(), max.data(), 1000, {0, 1}),
+            1000 * kBlockLogits * kUnitWeight);
+}
+
+TEST(LogitKernelsTest, AMaskTakesWhatItExcludes) {
+  std::mt19937_64 random(2);
+  const std::vector<float> logits = RandomLogits(1, 3, 8);
+  for (Isa isa : SupportedIsas()) {
+    for (uint64_t allowed : {uint64_t{0}, ~uint64_t{0}, uint64_t{1} << 63, random(), random()}) {
+      std::vector<float> masked = logits;
+      KernelsOf(isa).mask_block(masked.data(), allowed);
+      for (size_t i = 0; i < kBlockLogits; ++i) {
+        EXPECT_EQ(masked[i], (allowed >> i & 1) != 0 ? logits[i] : -kInf) << IsaName(isa);
+      }
+    }
+  }
 }
 
 TEST(LogitKernelsTest, NotANumberIsFoundAnywhere) {

@@ -63,14 +63,11 @@ void LogitRow::Set(TokenId id, float logit) {
   Own(id / kBlockLogits)[id % kBlockLogits] = logit;
 }
 
-void LogitRow::Restrict(absl::Span<const uint64_t> allowed) {
+void LogitRow::Restrict(absl::Span<const uint64_t> allowed, const LogitKernels& kernels) {
   CHECK_GE(allowed.size(), blocks_.size());
   for (size_t b = 0; b < blocks_.size(); ++b) {
     if (allowed[b] == ~uint64_t{0}) continue;
-    float* block = Own(b);
-    for (size_t i = 0; i < kBlockLogits; ++i) {
-      block[i] = (allowed[b] >> i & 1) != 0 ? block[i] : kImpossible;
-    }
+    kernels.mask_block(Own(b), allowed[b]);
   }
 }
 

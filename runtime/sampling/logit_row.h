@@ -29,7 +29,7 @@ class LogitRow {
   void Set(TokenId id, float logit);
   // Tokens whose bit is 0 become impossible. REQUIRES: a bit for every token; those beyond the
   // vocabulary are ignored.
-  void Restrict(absl::Span<const uint64_t> allowed);
+  void Restrict(absl::Span<const uint64_t> allowed, const LogitKernels& kernels);
   // Brings the maxima up to date. False when an edited logit is NaN or +infinity.
   bool Refresh(const LogitKernels& kernels);
 

@@ -73,12 +73,8 @@ void Ranking::GatherHead(float least_exponent) {
 
 uint64_t Ranking::Total() {
   if (has_total_) return total_;
-  total_ = 0;
-  for (size_t b = 0; b < row_->blocks().size(); ++b) {
-    // Every weight of another block is 0: products with a positive scale keep the order.
-    if (!(scale_.ExponentOf(row_->block_max()[b]) >= kLeastExponent)) continue;
-    total_ += kernels_->sum_block(row_->blocks()[b], scale_);
-  }
+  total_ =
+      kernels_->sum(row_->blocks().data(), row_->block_max().data(), row_->blocks().size(), scale_);
   has_total_ = true;
   return total_;
 }
@@ -165,7 +161,6 @@ void Ranking::BuildHistogram() {
     if (BucketOf(scale_.ExponentOf(row_->block_max()[b])) == kNoBucket) continue;
     kernels_->weigh_block(row_->blocks()[b], scale_, weight.data(), bucket.data());
     for (size_t i = 0; i < kBlockLogits; ++i) {
-      if (bucket[i] == kNoBucket) continue;
       bucket_sum_[bucket[i]] += weight[i];
       ++bucket_count_[bucket[i]];
     }
@@ -188,8 +183,8 @@ void Ranking::GatherBucket(int bucket) {
   Sort(bucket_places_);
 }
 
-// Comparison sorting would take 10 ms of a vocabulary whose logits are all alike; gathered in
-// order of id, so that a stable radix sort of the upper half does.
+// REQUIRES: in order of id, so that a stable radix sort by the upper half is enough: comparisons
+// would take 10 ms for a vocabulary whose logits are all alike.
 void Ranking::Sort(std::vector<Place>& places) {
   if (places.size() <= kComparisonSorted) {
     std::sort(places.begin(), places.end());

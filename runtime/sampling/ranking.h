@@ -72,8 +72,9 @@ class Ranking {
   uint64_t total_ = 0;
   float head_exponent_ = 0;  // all tokens at or above it are in the head
   std::vector<Place> head_;
-  std::array<uint64_t, kBuckets> bucket_sum_;
-  std::array<uint32_t, kBuckets> bucket_count_;
+  // The last is kNoBucket's: counting it is cheaper than a branch.
+  std::array<uint64_t, kBuckets + 1> bucket_sum_;
+  std::array<uint32_t, kBuckets + 1> bucket_count_;
   int bucket_ = kNoBucket;  // the one in bucket_places_
   std::vector<Place> bucket_places_, sorted_;
   std::vector<float> maxima_;

@@ -18,7 +18,7 @@ namespace shoal {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr int kTrials = 500;
+constexpr int kTrials = 300;
 
 // A random call, with what it points to.
 struct Trial {

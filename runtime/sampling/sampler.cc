@@ -87,7 +87,7 @@ absl::Status Edit(const SampleInput& input, Buffers& buffers) {
   buffers.penalties.Apply(input.options, input.prompt, input.output, row);
   RETURN_IF_ERROR(CheckPossible(row.Refresh(buffers.kernels), row, "penalties and bias"));
   if (!input.allowed.empty()) {
-    row.Restrict(input.allowed);
+    row.Restrict(input.allowed, buffers.kernels);
     RETURN_IF_ERROR(CheckPossible(row.Refresh(buffers.kernels), row, "the constraint"));
   }
   if (static_cast<int64_t>(input.output.size()) < input.options.min_tokens) {
