@@ -8,6 +8,7 @@
 
 #include "runtime/base/check.h"
 #include "services/router/cluster/protocol.h"
+#include "tests/sim/sim_identity.h"
 
 namespace shoal {
 
@@ -54,37 +55,14 @@ CheckedMachines::CheckedMachines(MachineSeams seams, int group_size)
     : seams_(std::move(seams)), group_size_(group_size) {}
 
 Id CheckedMachines::NewRouter(uint64_t incarnation) {
-  MembershipOptions options;
-  options.expected = {.cluster = "sim",
-                      .model = "m",
-                      .config_digest = "c",
-                      .tokenizer_digest = "t",
-                      .weight_digest = "",
-                      .numerics_id = "",
-                      .group_size = group_size_};
-  options.incarnation = incarnation;
-  options.key_secret = std::string(32, 'k');
+  MembershipOptions options = SimMembershipOptions(incarnation, group_size_);
   options.prepare_timeout = absl::Seconds(3);
   options.step_deadline = absl::Seconds(1);
   return InternRouter(seams_.make_membership(std::move(options)), kStart, 0);
 }
 
 Id CheckedMachines::NewWorker(int w, uint64_t incarnation) {
-  v1::Join join;
-  join.mutable_worker()->set_name(absl::StrCat("w", w));
-  join.mutable_worker()->set_incarnation(incarnation);
-  join.set_cluster("sim");
-  join.set_protocol_min(kProtocolMin);
-  join.set_protocol_max(kProtocolMax);
-  join.set_mesh_address(absl::StrCat("mesh:", w));
-  join.set_generate_address(absl::StrCat("generate:", w));
-  join.set_model("m");
-  join.set_config_digest("c");
-  join.set_weight_digest("w");
-  join.set_tokenizer_digest("t");
-  join.set_numerics_id("n");
-  join.set_desired_rank(-1);
-  return InternWorker(seams_.make_member(std::move(join)), kStart);
+  return InternWorker(seams_.make_member(SimJoin(w, incarnation)), kStart);
 }
 
 Id CheckedMachines::InternRouter(std::unique_ptr<Membership> machine, absl::Time now,

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "services/router/cluster/protocol.h"
+#include "tests/sim/sim_identity.h"
 
 namespace shoal {
 
@@ -94,21 +95,8 @@ void ClusterSim::StartWorker(int w) {
   Worker& worker = workers_[w];
   const bool first = worker.member == nullptr;
   worker = Worker();
-  v1::Join& join = worker.identity;
-  join.mutable_worker()->set_name(absl::StrCat("w", w));
-  join.mutable_worker()->set_incarnation(next_incarnation_++);
-  join.set_cluster("sim");
-  join.set_protocol_min(kProtocolMin);
-  join.set_protocol_max(kProtocolMax);
-  join.set_mesh_address(absl::StrCat("mesh:", w));
-  join.set_generate_address(absl::StrCat("generate:", w));
-  join.set_model("m");
-  join.set_config_digest("c");
-  join.set_weight_digest("w");
-  join.set_tokenizer_digest("t");
-  join.set_numerics_id("n");
-  join.set_desired_rank(-1);
-  worker.member = options_.make_member(join);
+  worker.identity = SimJoin(w, next_incarnation_++);
+  worker.member = options_.make_member(worker.identity);
   Connect(w);
   if (!first) return;  // the loops below go on for the new process
   const auto beat = [this, w](const auto& self) -> void {
@@ -131,16 +119,8 @@ void ClusterSim::StartRouter(int r) {
   Router& router = routers_[r];
   const bool first = router.membership == nullptr;
   router = Router();
-  MembershipOptions options;
-  options.expected = {.cluster = "sim",
-                      .model = "m",
-                      .config_digest = "c",
-                      .tokenizer_digest = "t",
-                      .weight_digest = "",
-                      .numerics_id = "",
-                      .group_size = options_.group_size};
-  options.incarnation = options_.same_incarnation ? 1 : next_incarnation_++;
-  options.key_secret = std::string(32, 'k');
+  MembershipOptions options = SimMembershipOptions(
+      options_.same_incarnation ? 1 : next_incarnation_++, options_.group_size);
   options.prepare_timeout = absl::Seconds(3);
   router.membership = options_.make_membership(options);
   if (!first) return;

@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "runtime/base/check.h"
-#include "services/router/cluster/protocol.h"
 #include "services/worker/convert.h"
+#include "tests/sim/sim_identity.h"
 
 namespace shoal {
 
@@ -17,40 +17,13 @@ constexpr absl::Duration kBeat = absl::Milliseconds(100), kLease = absl::Millise
 constexpr absl::Duration kLook = absl::Milliseconds(50);
 
 MembershipOptions OptionsOf(uint64_t incarnation, int group_size) {
-  MembershipOptions options;
-  options.expected = {.cluster = "sim",
-                      .model = "m",
-                      .config_digest = "c",
-                      .tokenizer_digest = "t",
-                      .weight_digest = "",
-                      .numerics_id = "",
-                      .group_size = group_size};
-  options.incarnation = incarnation;
-  options.key_secret = std::string(32, 'k');
+  MembershipOptions options = SimMembershipOptions(incarnation, group_size);
   options.beat = kBeat;
   options.lease = kLease;
   options.step_deadline = absl::Seconds(2);
   options.prepare_timeout = absl::Seconds(1);
   options.retry = absl::Milliseconds(20);
   return options;
-}
-
-v1::Join IdentityOf(int w, uint64_t incarnation) {
-  v1::Join join;
-  join.mutable_worker()->set_name(absl::StrCat("w", w));
-  join.mutable_worker()->set_incarnation(incarnation);
-  join.set_cluster("sim");
-  join.set_protocol_min(kProtocolMin);
-  join.set_protocol_max(kProtocolMax);
-  join.set_mesh_address(absl::StrCat("mesh:", w));
-  join.set_generate_address(absl::StrCat("generate:", w));
-  join.set_model("m");
-  join.set_config_digest("c");
-  join.set_weight_digest("w");
-  join.set_tokenizer_digest("t");
-  join.set_numerics_id("n");
-  join.set_desired_rank(-1);
-  return join;
 }
 
 }  // namespace
@@ -252,7 +225,7 @@ void EngineSim::StartWorker(int w) {
     dead_.push_back(std::move(worker.rank));
   }
   SimRankOptions options;
-  options.identity = IdentityOf(w, next_incarnation_++);
+  options.identity = SimJoin(w, next_incarnation_++);
   options.finish_returns_early = options_.finish_returns_early;
   options.delay = [this](int64_t micros) { return Delay(micros); };
   options.post = [this](std::function<void()> event) { Post(std::move(event)); };

@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "tests/parity/forwarding_ops.h"
+
 namespace shoal {
 
 namespace {
@@ -31,10 +33,9 @@ Memory& SharedMemory() {
   return *memory;
 }
 
-class SimOps final : public Ops {
+class SimOps final : public ForwardingOps {
  public:
-  SimOps(Ops& inner, QueuedWrites& queue) : inner_(inner), queue_(queue) {}
-  DType activation_dtype() const override { return inner_.activation_dtype(); }
+  SimOps(Ops& inner, QueuedWrites& queue) : ForwardingOps(inner), queue_(queue) {}
   absl::Status Finish() override {
     if (queue_.finish_returns_early) {
       queue_.late.insert(queue_.late.end(), queue_.lines.begin(), queue_.lines.end());
@@ -42,46 +43,10 @@ class SimOps final : public Ops {
       for (const QueuedWrites::Line& line : queue_.lines) line.Write();
     }
     queue_.lines.clear();
-    return inner_.Finish();
+    return ForwardingOps::Finish();
   }
-  void Embed(absl::Span<const TokenId> a, Tensor b, Tensor c) override { inner_.Embed(a, b, c); }
-  void RmsNorm(Tensor a, Tensor b, float c, Tensor d) override { inner_.RmsNorm(a, b, c, d); }
-  void AddRmsNorm(Tensor a, Tensor b, Tensor c, float d, Tensor e) override {
-    inner_.AddRmsNorm(a, b, c, d, e);
-  }
-  void MatMul(Tensor a, const Weight& b, Tensor c) override { inner_.MatMul(a, b, c); }
-  void HeadMatMul(Tensor a, absl::Span<const Weight> b, Tensor c) override {
-    inner_.HeadMatMul(a, b, c);
-  }
-  void GroupedMatMul(Tensor a, absl::Span<const int32_t> b, absl::Span<const Weight> c,
-                     Tensor d) override {
-    inner_.GroupedMatMul(a, b, c, d);
-  }
-  void SwiGlu(Tensor a, Tensor b, Tensor c) override { inner_.SwiGlu(a, b, c); }
-  void Rope(Tensor a, const RopeTable& b, absl::Span<const RowPlace> c, Tensor d) override {
-    inner_.Rope(a, b, c, d);
-  }
-  void AppendKv(const KvLayer& a, Tensor b, Tensor c, absl::Span<const RowPlace> d) override {
-    inner_.AppendKv(a, b, c, d);
-  }
-  void MlaAttend(Tensor a, Tensor b, const KvLayer& c, absl::Span<const RowPlace> d, float e,
-                 Tensor f) override {
-    inner_.MlaAttend(a, b, c, d, e, f);
-  }
-  void Gate(Tensor a, Tensor b, Tensor c, const GateConfig& d, Routing* e) override {
-    inner_.Gate(a, b, c, d, e);
-  }
-  void CombineExperts(Tensor a, const Routing& b, Tensor c) override {
-    inner_.CombineExperts(a, b, c);
-  }
-  void Cast(Tensor a, Tensor b) override { inner_.Cast(a, b); }
-  void GatherRows(Tensor a, absl::Span<const int32_t> b, Tensor c) override {
-    inner_.GatherRows(a, b, c);
-  }
-  void Add(Tensor a, Tensor b) override { inner_.Add(a, b); }
 
  private:
-  Ops& inner_;
   QueuedWrites& queue_;
 };
 
