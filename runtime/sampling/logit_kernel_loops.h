@@ -31,9 +31,15 @@ struct LogitKernelLoops {
     __builtin_memcpy(to, &from, sizeof(T));
   }
 
+  static constexpr size_t kAhead = 1024;  // floats
+
   static bool Scan(const float* logits, size_t blocks, float* block_max) {
     Ints number = ~Ints{};  // -1 in the lanes where all were below +infinity, which NaN is not
     for (size_t b = 0; b < blocks; ++b, logits += kBlockLogits) {
+      // The hardware's own look ahead ends at a page; a prefetch beyond the row does nothing.
+      for (size_t line = 0; line < kBlockLogits; line += 16) {
+        __builtin_prefetch(logits + kAhead + line);
+      }
       Floats most, v;
       Load(logits, most);
       number &= most < __builtin_inff();
