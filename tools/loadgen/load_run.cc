@@ -82,11 +82,14 @@ absl::StatusOr<LoadResult> RunLoad(const LoadOptions& options) {
   for (const auto& channel : channels) stubs.push_back(v1::Inference::NewStub(channel));
 
   Runner runner(workload, stubs, options.drain, RealClock::Get());
+  const double cpu_before = ProcessCpuSeconds();
   const std::vector<RequestRecord> records = runner.Run();
+  const double cpu_seconds = ProcessCpuSeconds() - cpu_before;
   LoadResult result = {.run = {.workload = options.workload,
                                .workload_digest = workload.Digest(std::ssize(records)),
                                .model = model,
-                               .machine = ThisMachine()},
+                               .machine = ThisMachine(),
+                               .generator_cpu_seconds = cpu_seconds},
                        .report = ReportOf(records, options.slo, options.max_lag)};
   return result;
 }

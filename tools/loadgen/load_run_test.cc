@@ -170,6 +170,25 @@ TEST_F(LoadRunTest, CancelsAndSlowReaders) {
   EXPECT_EQ(report.e2e.count, report.undisturbed);
 }
 
+TEST_F(LoadRunTest, CancelsBeforeAnythingCame) {
+  options_.workload.cancels = *ParseCancels("1:0");
+  const Report report = Run();
+  EXPECT_EQ(Count(report, "cancelled"), 60);
+  EXPECT_EQ(report.output_tokens, 0);
+  EXPECT_EQ(report.violations, 0);
+}
+
+// The server has said Finish and keeps its status: only the deadline ends such a call.
+TEST_F(LoadRunTest, DeadlinesEndCalls) {
+  inference_.HoldAll(true);
+  options_.workload.requests = 4;
+  options_.workload.deadline = absl::Milliseconds(100);
+  const Report report = Run();
+  EXPECT_EQ(Count(report, "DEADLINE_EXCEEDED"), 4);
+  EXPECT_EQ(report.violations, 0);
+  EXPECT_EQ(report.e2e.count, 0);
+}
+
 // 12 tokens at 100 per second, one per delta: 120 ms that the client takes for itself.
 TEST_F(LoadRunTest, ASlowReaderTakesItsTime) {
   options_.workload.requests = 4;

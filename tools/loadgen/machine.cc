@@ -1,6 +1,7 @@
 #include "tools/loadgen/machine.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include <fstream>
@@ -31,6 +32,15 @@ Machine ThisMachine() {
   utsname names;
   machine.system = uname(&names) == 0 ? absl::StrCat(names.sysname, " ", names.release) : "unknown";
   return machine;
+}
+
+double ProcessCpuSeconds() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);  // cannot fail with these arguments
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 }  // namespace shoal::loadgen

@@ -15,6 +15,9 @@ struct Machine {
 
 Machine ThisMachine();
 
+// User and system time of this process so far.
+double ProcessCpuSeconds();
+
 }  // namespace shoal::loadgen
 
 #endif  // SHOAL_TOOLS_LOADGEN_MACHINE_H_

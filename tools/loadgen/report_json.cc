@@ -34,7 +34,8 @@ Json Described(const RunDescription& run) {
         {"weight_digest", run.model.weight_digest()},
         {"numerics_id", run.model.numerics_id()}}},
       {"machine",
-       {{"cpu", run.machine.cpu}, {"cores", run.machine.cores}, {"system", run.machine.system}}}};
+       {{"cpu", run.machine.cpu}, {"cores", run.machine.cores}, {"system", run.machine.system}}},
+      {"generator_cpu_seconds", run.generator_cpu_seconds}};
 }
 
 Json Measured(const Report& report) {

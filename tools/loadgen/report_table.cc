@@ -67,7 +67,8 @@ std::string TableOf(const RunDescription& run, const Report& report) {
       absl::StrFormat("tokens     %d prompt (%.1f/s), %d output (%.1f/s)\n", report.prompt_tokens,
                       report.PerSecond(report.prompt_tokens), report.output_tokens,
                       report.PerSecond(report.output_tokens)),
-      Latencies(report), Goodput(report), Verdict(report));
+      Latencies(report), Goodput(report),
+      absl::StrFormat("generator  %.2f s of CPU\n", run.generator_cpu_seconds), Verdict(report));
 }
 
 }  // namespace shoal::loadgen

@@ -20,6 +20,7 @@ struct RunDescription {
   std::string workload_digest;
   v1::Model model;
   Machine machine;
+  double generator_cpu_seconds = 0;  // what the run cost its own process, on the same machine maybe
 };
 
 // Some 20 lines; milliseconds.

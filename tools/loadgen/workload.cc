@@ -51,26 +51,33 @@ absl::StatusOr<Workload> Workload::Create(WorkloadSpec spec, std::vector<TraceLi
 
 absl::Status Workload::SetSize() {
   if (spec_.requests > 0) size_ = spec_.requests;
-  if (spec_.arrivals.kind == ArrivalSpec::Kind::kTrace) {
-    const auto lines = static_cast<int64_t>(trace_.size());
-    if (spec_.requests > lines) {
-      return absl::InvalidArgumentError(absl::StrCat("--requests=", spec_.requests, ": ",
-                                                     spec_.arrivals.trace_file, " has ", lines));
-    }
-    size_ = spec_.requests > 0 ? spec_.requests : lines;
-    for (int64_t i = 0; i < *size_; ++i) arrivals_.push_back(trace_[i].arrival);
-  } else if (spec_.arrivals.open_loop()) {
-    ArrivalTimes times(spec_.arrivals, spec_.seed);
-    for (absl::Duration at = times.Next();; at = times.Next()) {
-      if (size_.has_value() ? std::ssize(arrivals_) == *size_ : at >= spec_.duration) break;
-      arrivals_.push_back(at);
-    }
-    size_ = std::ssize(arrivals_);
-    if (*size_ > 0) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--duration=", absl::FormatDuration(spec_.duration), ": no request arrives within it"));
-  }
+  if (spec_.arrivals.kind == ArrivalSpec::Kind::kTrace) return TakeTracesTimes();
+  if (spec_.arrivals.open_loop()) return DrawTimes();
   return absl::OkStatus();
+}
+
+absl::Status Workload::TakeTracesTimes() {
+  const auto lines = static_cast<int64_t>(trace_.size());
+  if (spec_.requests > lines) {
+    return absl::InvalidArgumentError(absl::StrCat("--requests=", spec_.requests, ": ",
+                                                   spec_.arrivals.trace_file, " has ", lines));
+  }
+  size_ = spec_.requests > 0 ? spec_.requests : lines;
+  for (size_t i = 0; i < static_cast<size_t>(*size_); ++i) arrivals_.push_back(trace_[i].arrival);
+  return absl::OkStatus();
+}
+
+absl::Status Workload::DrawTimes() {
+  const absl::Duration end = size_.has_value() ? absl::InfiniteDuration() : spec_.duration;
+  ArrivalTimes times(spec_.arrivals, spec_.seed);
+  for (absl::Duration at = times.Next(); at < end && std::ssize(arrivals_) != size_;
+       at = times.Next()) {
+    arrivals_.push_back(at);
+  }
+  size_ = std::ssize(arrivals_);
+  if (*size_ > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--duration=", absl::FormatDuration(spec_.duration), ": no request arrives within it"));
 }
 
 // No request may be longer than the model takes: it would be refused, which measures nothing.

@@ -58,6 +58,8 @@ class Workload {
  private:
   Workload(WorkloadSpec spec, std::vector<TraceLine> trace, v1::Model model);
   absl::Status SetSize();
+  absl::Status TakeTracesTimes();
+  absl::Status DrawTimes();
   absl::Status CheckFits() const;
   int64_t LengthOf(const LengthSpec& lengths, int64_t index) const;
 

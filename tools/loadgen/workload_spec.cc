@@ -8,7 +8,7 @@
 namespace shoal::loadgen {
 namespace {
 
-constexpr int64_t kMaxRequests = 10'000'000;
+constexpr int64_t kMaxRequests = 10'000'000;  // their records are kept until the run's end
 constexpr int64_t kMaxTokens = 1 << 24;
 constexpr int64_t kMaxGroups = 1 << 20;
 constexpr absl::Duration kMaxTime = absl::Hours(7 * 24);
@@ -38,6 +38,12 @@ absl::Status CheckEnd(const WorkloadSpec& spec) {
     if (!timed) return absl::OkStatus();
     return Bad("duration", absl::StrCat("=", absl::FormatDuration(spec.duration),
                                         ": a trace ends with its last line, or by --requests"));
+  }
+  const double expected = spec.arrivals.rate * absl::ToDoubleSeconds(spec.duration);
+  if (expected > kMaxRequests) {
+    return Bad("duration", absl::StrCat("=", absl::FormatDuration(spec.duration),
+                                        " of --arrivals=", spec.arrivals.text, ": ", expected,
+                                        " requests, at most ", kMaxRequests));
   }
   if (spec.requests > 0 || timed) return absl::OkStatus();
   return Bad("requests", "=0 and --duration=0: one of them must say when the run ends");

@@ -184,6 +184,10 @@ TEST(WorkloadTest, RefusesContradictionsByNameAndBothValues) {
   spec.requests = 0;
   spec.duration = absl::Nanoseconds(1);
   EXPECT_EQ(message(spec), "--duration=1ns: no request arrives within it");
+  spec.duration = absl::Hours(1);
+  spec.arrivals = *ParseArrivals("constant:100000");
+  EXPECT_EQ(message(spec),
+            "--duration=1h of --arrivals=constant:100000: 3.6e+08 requests, at most 10000000");
 }
 
 TEST(WorkloadTest, RefusesPartsByNameValueAndBound) {
