@@ -47,7 +47,8 @@ class CheckpointWriter {
   absl::Status StreamShard(const std::string& file, std::vector<NewTensor> tensors,
                            StreamSource data);
 
-  // Writes the index, where there is one, and digests.json, where asked for.
+  // Writes the index, where there is one, and digests.json, where asked for.  REQUIRES: every shard
+  // was written without an error; the folder is a checkpoint only after this.
   absl::Status Finish();
 
   // SHA-256 (hex) over every tensor's name and the SHA-256 of its data: the digest of what was

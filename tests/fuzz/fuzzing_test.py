@@ -63,6 +63,11 @@ class FuzzingTest(unittest.TestCase):
         self.assertEqual(outcome.problem, '')
         self.assertIn('found after 1200 inputs', outcome.text)
 
+    def test_a_hang_is_not_the_planted_bug(self):
+        hang = 'echo "ERROR: libFuzzer: timeout after 60 seconds"\nexit 70\n'
+        self.program('config_planted', '[[ " $* " == *" -runs=0 "* ]] && exit 0\n' + STATS + hang)
+        self.assertIn('not by the bug', fuzzing.find_planted('config', self.programs).problem)
+
     def test_coverage_counts_the_readers_alone(self):
         def file(name, covered, count):
             return {'filename': name, 'summary': {'lines': {'covered': covered, 'count': count}}}

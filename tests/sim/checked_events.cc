@@ -11,7 +11,7 @@ namespace shoal {
 
 namespace {
 
-// A word that cannot come before another one, or has nothing to be told apart from.
+// Words that must be under way on a stream before one can be overtaken by another.
 constexpr size_t kOvertakes = 2;
 
 }  // namespace

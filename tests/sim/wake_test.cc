@@ -170,6 +170,7 @@ TEST(Wake, EnginesServeWheneverTheyAreAsked) {
     Interleavings all(preemptions);
     EXPECT_TRUE(all.Explore(600, [&] { return RunEngines(all.pick(), clock); }));
     Print("engines", all);
+    EXPECT_EQ(all.exhausted(), preemptions == 0);
     EXPECT_GT(all.runs(), 5u);
   }
 }
