@@ -16,8 +16,8 @@ inline constexpr int kKvBlock =
     64;  // positions in a KV block, and in an attention tile (numerics rule N5)
 
 // Where row t of a batch stands: its absolute position, and the block table of its sequence.
-// Positions of one sequence in one batch ascend.  The row attends to positions KvLayer::first..position,
-// its own included.
+// Positions of one sequence in one batch ascend.  The row attends to positions
+// KvLayer::first..position, its own included.
 struct RowPlace {
   int32_t position = 0;
   int32_t table = 0;  // index into KvLayer::tables
