@@ -33,6 +33,11 @@ template <int T>
 inline void LoadTile(const void* p, int64_t row_bytes) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(row_bytes), "i"(T));
 }
+// The same past the first-level cache: for what is used once and must not drive out what stays.
+template <int T>
+inline void LoadTilePast(const void* p, int64_t row_bytes) {
+  __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(row_bytes), "i"(T));
+}
 template <int T>
 inline void StoreTile(void* p, int64_t row_bytes) {
   __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(p), "r"(row_bytes), "i"(T));
@@ -43,11 +48,13 @@ inline void MultiplyTiles() {
 }
 
 // R blocks of 16 rows by N panels of results, all in tiles: result (r, n) is tile n * R + r. With
-// up to four results the tiles 4 and 5 hold rows and 6 and 7 weights; with up to six, 6 and 7. In
+// up to four results the tiles 4 and 5 hold rows and 6 and 7 weights; with up to six, 6 and 7. Each
+// tile of rows is loaded once; weights come again from the first-level cache where there are six
+// results. kPast: rows are loaded past that cache, which the weights then have to themselves. In
 // memory a result is 1 KiB, [16 rows][16 columns].
-template <int R, int N>
+template <int R, int N, bool kPast>
 class TileGrid {
-  static_assert(R * N <= 6 && (R * N > 4 || R <= 2 || N == 1));
+  static_assert(R * N <= 6 && (R * N > 4 || N <= 2 || R == 1));
 
  public:
   static constexpr int kResults = R * N;
@@ -74,9 +81,9 @@ class TileGrid {
   }
 
  private:
-  static constexpr bool kKeepRows = kResults <= 4;
-  static constexpr int RowsTile(int r) { return kKeepRows ? 4 + r % 2 : 6; }
-  static constexpr int WeightTile(int n) { return kKeepRows ? 6 + n % 2 : 7; }
+  static constexpr bool kKeepWeights = kResults <= 4;
+  static constexpr int RowsTile(int r) { return kKeepWeights ? 4 + r % 2 : 6; }
+  static constexpr int WeightTile(int n) { return kKeepWeights ? 6 + n % 2 : 7; }
 
   template <size_t... I>
   static void ZeroAll(std::index_sequence<I...>) {
@@ -86,17 +93,25 @@ class TileGrid {
   static void MultiplyAll(const Operands& o, std::index_sequence<I...>) {
     (MultiplyOne<kOpen, kClose, I>(o), ...);
   }
-  // Down one panel and up the next.
+  // Along one block of rows and back along the next.
   template <bool kOpen, bool kClose, int I>
   static void MultiplyOne(const Operands& o) {
-    constexpr int n = I / R, i = I % R, r = n % 2 == 0 ? i : R - 1 - i, tile = n * R + r;
-    constexpr bool kLoadRows = kKeepRows ? n == 0 : n == 0 || i > 0;
+    constexpr int r = I / N, i = I % N, n = r % 2 == 0 ? i : N - 1 - i, tile = n * R + r;
+    constexpr bool kLoadWeights = r == 0 || (!kKeepWeights && i > 0);
     float* out = o.out + n * o.out_panel + r * kResult;
-    if constexpr (i == 0) LoadTile<WeightTile(n)>(o.w + n * o.w_panel, 64);
-    if constexpr (kLoadRows) LoadTile<RowsTile(r)>(o.a + r * o.a_block, 64);
+    if constexpr (i == 0) LoadRows<RowsTile(r)>(o.a + r * o.a_block);
+    if constexpr (kLoadWeights) LoadTile<WeightTile(n)>(o.w + n * o.w_panel, 64);
     if constexpr (kOpen) LoadTile<tile>(out, 64);
     MultiplyTiles<tile, RowsTile(r), WeightTile(n)>();
     if constexpr (kClose) StoreTile<tile>(out, 64);
+  }
+  template <int T>
+  static void LoadRows(const BF16* a) {
+    if constexpr (kPast) {
+      LoadTilePast<T>(a, 64);
+    } else {
+      LoadTile<T>(a, 64);
+    }
   }
 };
 

@@ -19,34 +19,47 @@ namespace shoal::cpu {
 // MatMul in the tile unit, bit for bit what MatMulKernel computes.
 //
 // Up to kFewRows rows, memory is the limit: each panel of weights is read once from end to end, as
-// one stream, and its results stay in tiles. With more rows the tile unit is: a block of kManyRows
-// rows by one span of K stays in the second-level cache, two panels by as much in the first, and
-// what comes next is asked for while the tiles multiply. FP8 is widened by the vector units, and
-// its blocks of 128 are scaled by them, while the tile unit is at the next block.
+// one stream, and its results stay in tiles. With more rows the caches' rates are: a block of rows
+// by some of K, and the results of some panels for them, stay in the second-level cache, and kGroup
+// panels are taken at a time. Two blocks of 16 rows meet them, and their own tiles pass the
+// first-level cache by, which keeps weights and results. The weights that come next are asked for
+// while the tiles multiply. FP8 is widened by the vector units, and its blocks of 128 are scaled by
+// them, while the tile unit is at the next block.
 //
 // V: vector lanes of AVX-512.
 template <class V>
 class AmxMatMul {
-  static constexpr int64_t kResult = TileGrid<1, 1>::kResult;
-  static constexpr int64_t kFewRows = 64, kManyRows = 512;
+  static constexpr int64_t kResult = TileGrid<1, 1, false>::kResult;
+  static constexpr int64_t kFewRows = 64;
   static constexpr int64_t kFewPanels = 8;       // whose results wait while rows are taken K by K
   static constexpr int64_t kFewBytes = 1 << 19;  // of rows, in the second-level cache
-  static constexpr int64_t kManyPanels = 16;
-  static constexpr int64_t kAccPanel = kManyRows / 16 * kResult;
+  // What the second-level cache keeps. Every block of rows widens FP8 anew, so that its blocks have
+  // the more rows, and its widened weights fit the first-level cache; BF16 has the more of K, which
+  // spares moves of results.
+  struct ManyBlock {
+    int64_t rows, panels, chunks;
+  };
+  static constexpr ManyBlock kManyBf16 = {256, 48, 32}, kManyFp8 = {512, 24, 8};
+  static constexpr int64_t kGroup = 3;
   static constexpr int64_t kRowBlock = MatMulTask::kSpanTile;
   static constexpr int64_t kScaleChunks = kScaleBlock / kChunk;
-  static constexpr int64_t kAccBytes = kManyRows / 16 * kManyPanels * kResult * 4;
-  static constexpr int64_t kWideBytes = 2 * kSpan * kTile * 2;
+  static constexpr int64_t kAccBytes = kManyFp8.rows * kManyFp8.panels * kPanel * 4;
+  static_assert(kManyBf16.rows * kManyBf16.panels * kPanel * 4 == kAccBytes);
+  static constexpr int64_t kWideBytes = kGroup * kManyFp8.chunks * kTile * 2;
   static constexpr int64_t kParts = 6, kPartBytes = 2 * kParts * kResult * 4;
 
  public:
   static constexpr int64_t kScratchBytes = kAccBytes + kWideBytes + kPartBytes;
   static_assert(kScratchBytes <= MatMulBlocking::kScratchBytes);
+  static_assert(2 * kScaleChunks <= kGroup * kManyFp8.chunks &&
+                kManyFp8.chunks % kScaleChunks == 0);
+  static_assert(kFewPanels * kFewRows * kPanel * 4 <= kAccBytes && kManyBf16.chunks % kSpan == 0);
 
   AmxMatMul(const MatMulTask& task, std::byte* scratch)
       : task_(task),
         fp8_(task.w.data.dtype == DType::kF8E4M3),
-        chunks_(fp8_ ? kSpan / 2 : kSpan),
+        many_(fp8_ ? kManyFp8 : kManyBf16),
+        acc_panel_(many_.rows / 16 * kResult),
         w_panel_(task.chunks * kTile),
         acc_(reinterpret_cast<float*>(scratch)),
         wide_(reinterpret_cast<BF16*>(scratch + kAccBytes)),
@@ -63,7 +76,7 @@ class AmxMatMul {
 
   // Columns 16 * first .. 16 * last - 1.
   void Run(int64_t first, int64_t last) {
-    if (task_.rows > kFewRows) return Many(first, last);
+    if (task_.rows > kFewRows) return ManyRows(first, last);
     if (task_.rows <= 16) return Few<1, 4>(first, last);
     if (task_.rows <= 32) return Few<2, 2>(first, last);
     if (task_.rows <= 48) return Few<3, 2>(first, last);
@@ -82,7 +95,7 @@ class AmxMatMul {
     float* acc = nullptr;
     const float* part = nullptr;
     int64_t acc_panel = 0;
-    float scale[2] = {};
+    float scale[kGroup] = {};
     int rows = 0, tiles = 0, done = 0;  // blocks of rows, results, results added
     bool first = false;
   };
@@ -106,27 +119,32 @@ class AmxMatMul {
         if (fp8_) {
           for (; q < end; ++q) Stream<R>(step());
         } else {
-          for (; q + N <= end; q += N) Plain<R, N>(step(), [](int64_t) {});
-          for (; q < end; ++q) Plain<R, 1>(step(), [](int64_t) {});
+          for (; q + N <= end; q += N) Plain<R, N, false>(step(), [](int64_t) {});
+          for (; q < end; ++q) Plain<R, 1, false>(step(), [](int64_t) {});
         }
       }
       for (int64_t q = p; q < end; ++q) Emit(0, task_.rows, q, acc_ + (q - p) * R * kResult);
     }
   }
 
-  void Many(int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; p += kManyPanels) {
-      const int64_t end = p + kManyPanels < last ? p + kManyPanels : last;
-      for (int64_t row = 0; row < task_.rows; row += kManyRows) {
-        const int64_t stop = row + kManyRows < task_.rows ? row + kManyRows : task_.rows;
-        for (int64_t c = 0; c < task_.chunks; c += chunks_) {
-          const int64_t chunks = task_.chunks - c < chunks_ ? task_.chunks - c : chunks_;
-          for (int64_t q = p; q < end; q += 2) {
-            const Step step{row, q, c, chunks, acc_ + (q - p) * kAccPanel, kAccPanel};
+  void ManyRows(int64_t first, int64_t last) {
+    for (int64_t p = first; p < last; p += many_.panels) {
+      const int64_t end = p + many_.panels < last ? p + many_.panels : last;
+      for (int64_t row = 0; row < task_.rows; row += many_.rows) {
+        const int64_t stop = row + many_.rows < task_.rows ? row + many_.rows : task_.rows;
+        for (int64_t c = 0; c < task_.chunks; c += many_.chunks) {
+          const int64_t chunks = task_.chunks - c < many_.chunks ? task_.chunks - c : many_.chunks;
+          for (int64_t q = p; q < end; q += kGroup) {
+            const Step step{row, q, c, chunks, acc_ + (q - p) * acc_panel_, acc_panel_};
             OpenAhead(step, stop, p, end);
-            q + 1 < end ? Panels<2>(step, stop) : Panels<1>(step, stop);
+            if (q + 3 <= end) {
+              Panels<3>(step, stop);
+            } else {
+              q + 2 == end ? Panels<2>(step, stop) : Panels<1>(step, stop);
+            }
           }
         }
+        EmitBlock(row, stop, p, end);
       }
     }
   }
@@ -137,38 +155,26 @@ class AmxMatMul {
     if (fp8_) {
       for (int n = 0; n < N; ++n) {
         WidenVbmi::Run(WeightTile<uint8_t>(step.panel + n, step.chunk), step.chunks,
-                       wide_ + n * kSpan * kTile);
+                       wide_ + n * many_.chunks * kTile);
       }
     }
-    const int64_t blocks = CeilDiv(stop - step.row, 16);
-    int64_t at = 0;
-    // Three blocks of rows save loads of weights; results of FP8 leave their tiles all the time,
-    // and the fewer wait then the better.
-    for (; !fp8_ && at + 3 <= blocks; at += 3) Rows<3, N>(&step, stop);
-    for (; at + 2 <= blocks; at += 2) Rows<2, N>(&step, stop);
-    if (at < blocks) Rows<1, N>(&step, stop);
+    for (; step.row + 16 < stop; step.row += 32, step.acc += 2 * kResult) Rows<2, N>(step);
+    if (step.row < stop) Rows<1, N>(step);
     Settle();
   }
 
   template <int R, int N>
-  void Rows(Step* step, int64_t stop) {
+  void Rows(const Step& step) {
     if (fp8_) {
-      Scaled<R, N>(*step);
+      Scaled<R, N>(step);
     } else {
-      Plain<R, N>(*step, [&](int64_t) { ahead_.Step(); });
+      Plain<R, N, true>(step, [&](int64_t) { ahead_.Step(); });
     }
-    if (step->chunk + step->chunks == task_.chunks) {
-      Settle();
-      const int64_t rows = stop - step->row < R * 16 ? stop - step->row : R * 16;
-      for (int n = 0; n < N; ++n)
-        Emit(step->row, rows, step->panel + n, step->acc + n * step->acc_panel);
-    }
-    step->row += R * 16, step->acc += R * kResult;
   }
 
-  template <int R, int N, class Hook>
+  template <int R, int N, bool kPast, class Hook>
   void Plain(const Step& step, Hook hook) {
-    using Grid = TileGrid<R, N>;
+    using Grid = TileGrid<R, N, kPast>;
     const BF16* w = WeightTile<BF16>(step.panel, step.chunk);
     typename Grid::Operands o{nullptr, kRowBlock, w, w_panel_, step.acc, step.acc_panel};
     TileFence();
@@ -190,7 +196,8 @@ class AmxMatMul {
   template <int R, int N>
   void Scaled(const Step& step) {
     for (int64_t c = 0; c < step.chunks; c += kScaleChunks) {
-      ScaleBlock<R, N>(step, c, wide_ + c * kTile, kSpan * kTile, [&](int64_t) { ahead_.Step(); });
+      ScaleBlock<R, N, true>(step, c, wide_ + c * kTile, many_.chunks * kTile,
+                             [&](int64_t) { ahead_.Step(); });
     }
   }
 
@@ -204,16 +211,16 @@ class AmxMatMul {
     };
     widen(0, step.chunks < kScaleChunks ? step.chunks : kScaleChunks);
     for (int64_t c = 0; c < step.chunks; c += kScaleChunks) {
-      ScaleBlock<R, 1>(step, c, wide_ + c % (2 * kScaleChunks) * kTile, 0,
-                       [&](int64_t i) { widen(c + i + kScaleChunks, 1); });
+      ScaleBlock<R, 1, false>(step, c, wide_ + c % (2 * kScaleChunks) * kTile, 0,
+                              [&](int64_t i) { widen(c + i + kScaleChunks, 1); });
     }
     Settle();
   }
 
   // Rule N3 for one block of 128 k: the product from +0; the one before is scaled meanwhile.
-  template <int R, int N, class Hook>
+  template <int R, int N, bool kPast, class Hook>
   void ScaleBlock(const Step& step, int64_t c, const BF16* w, int64_t w_panel, Hook hook) {
-    using Grid = TileGrid<R, N>;
+    using Grid = TileGrid<R, N, kPast>;
     float* part = part_ + (flip_ ? kParts * kResult : 0);
     typename Grid::Operands o{
         task_.RowTile(step.row, step.chunk + c), kRowBlock, w, w_panel, part, R * kResult};
@@ -260,11 +267,21 @@ class AmxMatMul {
   // The weights of the step after `step`, in shares for each chunk of the rows until `stop`.
   void OpenAhead(const Step& step, int64_t stop, int64_t first, int64_t end) {
     const int64_t tile = fp8_ ? kTile : 2 * kTile;  // bytes
-    int64_t panel = step.panel + 2, chunk = step.chunk;
-    if (panel >= end) panel = first, chunk += chunks_;
+    int64_t panel = step.panel + kGroup, chunk = step.chunk;
+    if (panel >= end) panel = first, chunk += many_.chunks;
     if (chunk >= task_.chunks) panel = end, chunk = 0;
-    ahead_.Open(task_.w.data.data + (panel * task_.chunks + chunk) * tile, task_.chunks * tile,
-                chunks_ * tile, CeilDiv(stop - step.row, 48) * chunks_);
+    ahead_.Open(task_.w.data.data + (panel * task_.chunks + chunk) * tile, kGroup,
+                task_.chunks * tile, many_.chunks * tile,
+                CeilDiv(stop - step.row, 32) * many_.chunks);
+  }
+
+  // The results of rows row .. stop - 1 and panels first .. last - 1, one row after the other: the
+  // output is written in runs as long as can be.
+  void EmitBlock(int64_t row, int64_t stop, int64_t first, int64_t last) {
+    for (int64_t r = row; r < stop; ++r) {
+      for (int64_t p = first; p < last; ++p)
+        Emit(r, 1, p, acc_ + (p - first) * acc_panel_ + (r - row) * kPanel);
+    }
   }
 
   // `rows` results of one panel, in blocks of 16, to the output in its dtype.
@@ -285,12 +302,13 @@ class AmxMatMul {
 
   const MatMulTask& task_;
   const bool fp8_;
-  const int64_t chunks_;   // of K that one pass over many rows takes: one span, or half of one
-  const int64_t w_panel_;  // elements
-  float* const acc_;       // results
-  BF16* const wide_;       // widened weights
-  float* const part_;      // [2][kParts] products of 128 k
-  bool flip_ = false;      // which of the two is the last
+  const ManyBlock many_;
+  const int64_t acc_panel_;  // floats
+  const int64_t w_panel_;    // elements
+  float* const acc_;         // results
+  BF16* const wide_;         // widened weights
+  float* const part_;        // [2][kParts] products of 128 k
+  bool flip_ = false;        // which of the two is the last
   Pending pending_;
   WeightAhead ahead_;
 };
