@@ -171,7 +171,7 @@ TEST(Bitwise, MatMulIsRulesN1AndN3) {
 // rules.
 TEST(Bitwise, LargeMatMulIsTheSameOnEveryFastInstructionSetAndByTheRules) {
   constexpr Shape kLarge[] = {{16, 150, 16500}, {20, 40, 8300}, {48, 20, 7168},  {64, 150, 7168},
-                              {65, 290, 1100},  {96, 33, 544},  {530, 290, 1100}};
+                              {65, 290, 1100},  {96, 33, 544},  {530, 800, 1100}};
   for (const Shape& shape : kLarge) {
     const Values x = In(kRanges[0], 13, shape.rows, shape.in);
     const Values w = In(kRanges[0], 14, shape.out, shape.in);
@@ -180,7 +180,8 @@ TEST(Bitwise, LargeMatMulIsTheSameOnEveryFastInstructionSetAndByTheRules) {
     std::vector<float> expected, expected8;
     for (const Isa isa : SupportedIsas()) {
       if (isa == Isa::kPortable && SupportedIsas().size() > 1) continue;
-      const std::unique_ptr<Device> device = Make(isa, 2);
+      // One thread has all the columns, and so cuts them.
+      const std::unique_ptr<Device> device = Make(isa, 1);
       Side s(*device);
       const Tensor input = s.PutAct(x), out = s.OutF32(shape.rows, shape.out);
       s.ops().MatMul(input, s.PutWeight(w, DType::kBF16), out);

@@ -12,7 +12,8 @@ namespace shoal::cpu {
 // their shares of. 0 where the machine has no such unit.
 struct Ceilings {
   double dram_read_bytes_per_s = 0;  // the best of several ways to read far more than a cache holds
-  double tile_flops_per_s = 0;       // bf16 tile products whose operands stay in tiles
+  double tile_flops_per_s = 0;       // bf16 tile products whose operands, zeros, stay in tiles
+  double number_flops_per_s = 0;     // the same of numbers: they take power, and so clock
   double fma_flops_per_s = 0;        // float32 fma on the widest vectors, operands in registers
 };
 

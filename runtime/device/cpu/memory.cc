@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -17,14 +18,25 @@
 namespace shoal::cpu {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096, kHugePage = size_t{2} << 20;
 
 std::byte* Map(size_t bytes) {
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) return nullptr;
+  // Room to begin at a huge page's border: the system does not put a piece there by itself.
+  const size_t room = bytes >= kHugePage ? kHugePage : 0;
+  void* mapped =
+      mmap(nullptr, bytes + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* p = static_cast<std::byte*>(mapped);
+  if (room == 0) return p;
+  const size_t before = (room - reinterpret_cast<uintptr_t>(p) % kHugePage) % kHugePage;
+  const size_t kept = (bytes + kPage - 1) / kPage * kPage;
+  if (before > 0) CHECK_EQ(munmap(p, before), 0);
+  if (before + kept < bytes + room)
+    CHECK_EQ(munmap(p + before + kept, bytes + room - before - kept), 0);
+  p += before;
   // Advice: without huge pages the same memory is a little slower.
-  if (bytes >= kHugePage) madvise(p, bytes, MADV_HUGEPAGE);
-  return static_cast<std::byte*>(p);
+  madvise(p, bytes, MADV_HUGEPAGE);
+  return p;
 }
 
 // What the system could give without swapping. Unknown (no /proc) counts as without limit: mmap

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <dnnl.hpp>
@@ -136,6 +137,7 @@ std::unique_ptr<PeerMatMul> NewOneDnn(const PeerMatMul::Problem& problem, DType 
   CHECK(dtype == DType::kBF16 || dtype == DType::kF32) << DTypeName(dtype);
   return std::make_unique<OneDnn>(problem, dtype);
 }
+std::string OpenBlasCore() { return openblas_get_corename(); }
 std::unique_ptr<PeerMatMul> NewOpenBlas(const PeerMatMul::Problem& problem) {
   return std::make_unique<OpenBlas>(problem);
 }

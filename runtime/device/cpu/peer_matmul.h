@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/tensor/dtype.h"
@@ -27,6 +28,8 @@ class PeerMatMul {
 
 // oneDNN, weights in the layout that it asks for. dtype of x and w: BF16 or F32; out is F32.
 std::unique_ptr<PeerMatMul> NewOneDnn(const PeerMatMul::Problem& problem, DType dtype);
+// The name of the CPU for which OpenBLAS took its kernels when it was loaded.
+std::string OpenBlasCore();
 // OpenBLAS's sgemm. (Debian 12's has no sbgemm.)
 std::unique_ptr<PeerMatMul> NewOpenBlas(const PeerMatMul::Problem& problem);
 

@@ -24,6 +24,8 @@ class Scratch {
     if (wanted > bytes_) {
       if (data_ != nullptr) memory_.FreeChunk(data_, bytes_);
       bytes_ = wanted + wanted / 4;
+      // What is nearly a huge page becomes one.
+      if (bytes_ > kHugePage / 2) bytes_ = (bytes_ + kHugePage - 1) / kHugePage * kHugePage;
       data_ = memory_.AllocateChunk(bytes_);
     }
     return data_;
@@ -34,6 +36,8 @@ class Scratch {
   }
 
  private:
+  static constexpr size_t kHugePage = size_t{2} << 20;
+
   HostMemory memory_;
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
