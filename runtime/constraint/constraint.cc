@@ -1,6 +1,7 @@
 #include "runtime/constraint/constraint.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/string_view.h"
 
@@ -55,13 +56,26 @@ void Constraint::Mask(const Configuration& at, absl::Span<uint64_t> bits) const 
 Constraint::Bits Constraint::Compute(const Configuration& at) const {
   const Machine machine(program_);
   Bits bits(vocabulary_->mask_words(), 0);
-  TrieWalk walk(program_, *vocabulary_, 0, absl::MakeSpan(bits), nullptr);
+  // Threads of one call, or of equal ones, go on alike behind it.
+  struct Behind {
+    FramePtr frame;
+    std::vector<uint32_t> exits;
+  };
+  std::map<StructureKey, Behind> by_frame;
   for (const Thread& thread : at.threads) {
     const std::shared_ptr<const RuleMask> in_rule = RuleMaskOf(thread);
     for (size_t w = 0; w < bits.size(); ++w) bits[w] |= in_rule->bits[w];
-    if (thread.frame == nullptr || in_rule->exits.empty()) continue;
-    const Configuration behind = machine.Close(thread.frame->callers, 0);
-    for (const uint32_t node : in_rule->exits) walk.Below(node, behind);
+    if (thread.frame == nullptr) continue;
+    Behind& behind = by_frame[thread.frame->key];
+    behind.frame = thread.frame;
+    behind.exits.insert(behind.exits.end(), in_rule->exits.begin(), in_rule->exits.end());
+  }
+  TrieWalk walk(program_, *vocabulary_, 0, absl::MakeSpan(bits), nullptr);
+  for (auto& [key, behind] : by_frame) {
+    std::sort(behind.exits.begin(), behind.exits.end());
+    behind.exits.erase(std::unique(behind.exits.begin(), behind.exits.end()), behind.exits.end());
+    const Configuration next = machine.Close(behind.frame->callers, 0);
+    for (const uint32_t node : behind.exits) walk.Below(node, next);
   }
   if (at.is_end) {
     for (const TokenId end : vocabulary_->end_tokens()) SetBit(end, absl::MakeSpan(bits));

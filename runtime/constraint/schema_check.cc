@@ -1,6 +1,7 @@
 #include "runtime/constraint/schema_check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <regex>
 #include <string>
@@ -13,8 +14,7 @@ using nlohmann::json;
 bool HasTheType(const json& value, const std::string& type) {
   if (type == "integer") {
     return value.is_number_integer() ||
-           (value.is_number() && value.get<double>() == static_cast<double>(static_cast<long long>(
-                                                            value.get<double>())));
+           (value.is_number() && std::floor(value.get<double>()) == value.get<double>());
   }
   return (type == "null" && value.is_null()) || (type == "boolean" && value.is_boolean()) ||
          (type == "number" && value.is_number()) || (type == "string" && value.is_string()) ||
