@@ -18,7 +18,7 @@ namespace shoal::cpu {
 
 // MatMul in the tile unit, bit for bit what MatMulKernel computes.
 //
-// Up to kFewRows rows, memory is the limit: each panel of weights is read once from end to end, as
+// With few rows memory is the limit: each panel of weights is read once from end to end, as
 // one stream, and its results stay in tiles. With more rows the caches' rates are: a block of rows
 // by some of K, and the results of some panels for them, stay in the second-level cache, and kGroup
 // panels are taken at a time. Two blocks of 16 rows meet them, and their own tiles pass the
@@ -30,7 +30,7 @@ namespace shoal::cpu {
 template <class V>
 class AmxMatMul {
   static constexpr int64_t kResult = TileGrid<1, 1, false>::kResult;
-  static constexpr int64_t kFewRows = 64;
+  static constexpr int64_t kFewRows = 64, kFewRowsBf16 = 32;
   static constexpr int64_t kFewPanels = 8;       // whose results wait while rows are taken K by K
   static constexpr int64_t kFewBytes = 1 << 19;  // of rows, in the second-level cache
   // What the second-level cache keeps. Every block of rows widens FP8 anew, so that its blocks have
@@ -76,7 +76,7 @@ class AmxMatMul {
 
   // Columns 16 * first .. 16 * last - 1.
   void Run(int64_t first, int64_t last) {
-    if (task_.rows > kFewRows) return ManyRows(first, last);
+    if (task_.rows > (fp8_ ? kFewRows : kFewRowsBf16)) return ManyRows(first, last);
     if (task_.rows <= 16) return Few<1, 4>(first, last);
     if (task_.rows <= 32) return Few<2, 2>(first, last);
     if (task_.rows <= 48) return Few<3, 2>(first, last);
