@@ -84,7 +84,8 @@ absl::Status Run() {
   if (path.empty()) return absl::InvalidArgumentError("needs --config");
   const double memory_gb = absl::GetFlag(FLAGS_memory_gb);
   if (!(memory_gb >= 0)) {
-    return absl::InvalidArgumentError(absl::StrCat("--memory_gb is ", memory_gb, ", below 0"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--memory_gb is ", memory_gb, ", not a number from 0 up"));
   }
   ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxConfigBytes));
   ASSIGN_OR_RETURN(const DeepSeekConfig config, ParseDeepSeekConfig(text, path));
@@ -96,7 +97,7 @@ absl::Status Run() {
   const TensorTable table = DeepSeekTensorTable(config, group.mtp);
   const ShardPlan plan = PlanShards(table, *placement);
   if (absl::GetFlag(FLAGS_tensors)) PrintTensors(table, *placement);
-  std::printf("%s: %.2f B parameters, %.2f B active for a token, %s\n", path.c_str(),
+  std::printf("%s: %.5g B parameters, %.4g B active for a token, %s\n", path.c_str(),
               1e-9 * static_cast<double>(ParameterCount(model)),
               1e-9 * static_cast<double>(ActiveParameterCount(model, config)),
               config.fp8 ? "FP8" : "BF16");

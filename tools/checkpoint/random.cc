@@ -128,7 +128,8 @@ absl::StatusOr<std::string> EditedConfig(absl::string_view config_json, absl::st
       return absl::InvalidArgumentError(
           absl::StrCat(file, " has no field ", Shown(field), " to set to ", Shown(value)));
     }
-    ASSIGN_OR_RETURN(config[field], ParseStrictJson(value, absl::StrCat("the value of ", field)));
+    ASSIGN_OR_RETURN(config[field], ParseStrictJson(value, absl::StrCat("the value of ", field,
+                                                                        ", ", Shown(value))));
   }
   return config.dump(2) + "\n";
 }

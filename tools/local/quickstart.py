@@ -61,6 +61,9 @@ def main():
   options = parser.parse_args()
   if options.question is not None and not options.question.strip():
     parser.error("the question is empty")
+  for name, port in (("--api-port", options.api_port), ("--metrics-port", options.metrics_port)):
+    if not 0 <= port <= 65535:
+      parser.error(f"{name} is {port}, not from 0 to 65535")
   cluster.stop_on_sigterm()
   started = time.monotonic()
   say("== build")
