@@ -29,8 +29,8 @@ PLANTED_SECONDS = 60
 MAX_PRINTED_INPUT = 6000
 LLVM = '/usr/lib/llvm-14/bin'
 LIMITS = ('-max_len=8192', '-timeout=20', '-rss_limit_mb=2048')
-# How a planted bug shows: a target's property, or a sanitizer. Neither a hang nor want of memory.
-FALLS = re.compile(r'CHECK failed|runtime error:|ERROR: AddressSanitizer:')
+# Ends that are no sign of a planted bug: a hang, or want of memory.
+OTHER_END = re.compile(r'ERROR: libFuzzer: (timeout|out-of-memory|did not end)')
 REASON = re.compile(r'CHECK failed.*|runtime error:.*|ERROR: AddressSanitizer:.*|'
                     r'ERROR: LeakSanitizer:.*|ERROR: libFuzzer:.*|terminate called.*|.*Assertion .*')
 
@@ -169,7 +169,7 @@ def find_planted(target, programs):
         if status == 0:
             text = f'not found in {executed} inputs'
             return Outcome('planted', target, text, text, seconds=taken)
-        if not FALLS.search(output):
+        if OTHER_END.search(output):
             text = f'stopped after {executed} inputs, not by the bug: {reason_of(output)}'
             return Outcome('planted', target, text, text, seconds=taken)
         text = f'found after {executed} inputs, {taken:.1f} s: {reason_of(output)}'
