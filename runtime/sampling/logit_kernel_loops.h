@@ -16,6 +16,7 @@ struct LogitKernelLoops {
   using Floats = typename V::Floats;
   using HalfFloats = typename V::HalfFloats;
   using Ints = typename V::Ints;
+  using Unsigned [[gnu::vector_size(sizeof(Ints))]] = uint32_t;
   using Doubles = typename V::Doubles;
   using Words = typename V::Words;
   static constexpr int kWidth = sizeof(Floats) / sizeof(float);
@@ -94,7 +95,7 @@ struct LogitKernelLoops {
     p = p * r + 0x1.62e43p-1f;
     p = p * r + 1.0f;
     // The low bits of `shifted` hold n.
-    power = (Floats)((Ints)p + ((Ints)shifted << 23));
+    power = (Floats)((Unsigned)p + ((Unsigned)shifted << 23));
   }
 
   // Adding 2^8 leaves 2^-44 the last bit of a double's mantissa: weights plus kToWeightBits.
